@@ -1,0 +1,7 @@
+"""``python -m agentdash``."""
+
+import sys
+
+from agentdash.cli import main
+
+sys.exit(main())

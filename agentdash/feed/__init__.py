@@ -1,0 +1,1 @@
+"""The tasks that keep the state true: polls, streams, supervision."""

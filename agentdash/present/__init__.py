@@ -1,0 +1,1 @@
+"""Model to words, columns and tones; no widgets."""

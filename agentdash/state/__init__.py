@@ -1,0 +1,1 @@
+"""What is known: frozen, with one writer."""

@@ -1,0 +1,1 @@
+"""The embedded terminal without a widget: pyte behind a guard."""

@@ -1,0 +1,1 @@
+"""Foreign bytes become harmless text: here and nowhere else."""

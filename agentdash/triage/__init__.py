@@ -1,0 +1,1 @@
+"""Pure judgement with evidence: findings, causes, next steps."""
