@@ -1,0 +1,202 @@
+"""The websocket dialect of the real server, on top of uvicorn's wsproto implementation.
+
+Uvicorn speaks correct websocket; the real server speaks a dialect that clients come to depend on
+(contract: README.md §7.2, §7.3): numbered pings, its own words in the close of a dead connection, log
+messages cut into two frames. What ASGI has no word for is told by extra messages and keys, announced in
+`scope["extensions"]["agentdash.frames"]`:
+
+* `{"type": "websocket.send", "text": …, "agentdash.split": True}` sends a text frame that is not final and
+  then an empty final continuation;
+* `{"type": "agentdash.abort"}` drops the TCP connection without a close frame;
+* `{"type": "agentdash.deaf"}` stops reading from the client for good, pongs included.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, cast
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+from wsproto import events
+from wsproto.connection import ConnectionState
+from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
+
+FRAMES_EXTENSION = "agentdash.frames"
+PING_INTERVAL_S = 15.0
+PONG_TIMEOUT_S = 15.0
+LIVENESS_CLOSE = (1001, "liveness probe failed")
+
+_VERSION = "13"
+_KEY_BYTES = 16
+_GO_REASONS = (
+    ("Reserved bit", "received header with unexpected rsv bits set: true:false:false"),
+    ("opcode", "received unknown opcode 3"),
+)
+
+
+class CoderWebSocket(WSProtocol):
+    """One websocket connection as the real server holds it."""
+
+    _pings_sent = 0
+    _is_deaf = False
+
+    def handle_connect(self, event: events.Request) -> None:
+        """Announce the frame extension to the application."""
+        super().handle_connect(event)
+        extensions = cast("MutableMapping[str, Any]", self.scope["extensions"])
+        extensions[FRAMES_EXTENSION] = {}
+
+    def data_received(self, data: bytes) -> None:
+        """Answer broken framing with 1002 and the real server's words (contract: README.md §7.2)."""
+        try:
+            self.conn.receive_data(data)
+            self.handle_events()
+        except RemoteProtocolError as error:
+            self._close_broken(error)
+        except LocalProtocolError:
+            # Bytes after the closing handshake, for example a pong that crossed it.
+            self.transport.close()
+
+    def send_keepalive_ping(self) -> None:
+        """Send the next ping; its payload is a decimal counter."""
+        self.ping_timer = None
+        if self.close_sent or self.transport.is_closing():
+            return
+        self._pings_sent += 1
+        self.pending_ping_payload = str(self._pings_sent).encode()
+        self.ping_sent_at = self.loop.time()
+        self.transport.write(self.conn.send(events.Ping(payload=self.pending_ping_payload)))
+        if self.ping_timeout is not None:
+            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+
+    def keepalive_timeout(self) -> None:
+        """No pong in time: close 1001 `liveness probe failed`."""
+        self.pong_timer = None
+        self.pending_ping_payload = None
+        if self.close_sent or self.transport.is_closing():
+            return
+        code, reason = LIVENESS_CLOSE
+        self.transport.write(self.conn.send(events.CloseConnection(code=code, reason=reason)))
+        self.close_sent = True
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.close()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Do what the message says, the extension's messages included.
+
+        Raises:
+            ClientDisconnected: The connection is gone.
+        """
+        raw = cast("Mapping[str, Any]", message)
+        if raw["type"] == "agentdash.abort":
+            self.stop_keepalive()
+            self.transport.abort()
+        elif raw["type"] == "agentdash.deaf":
+            self._is_deaf = True
+            self.transport.pause_reading()
+        elif raw.get("agentdash.split"):
+            await self._send_split(str(raw["text"]))
+        else:
+            await super().send(message)
+
+    async def _send_split(self, text: str) -> None:
+        await self.writable.wait()
+        if self.disconnected or self.close_sent:
+            raise ClientDisconnected
+        try:
+            output = self.conn.send(events.TextMessage(data=text, message_finished=False))
+            output += self.conn.send(events.TextMessage(data="", message_finished=True))
+        except LocalProtocolError as error:
+            raise ClientDisconnected from error
+        if not self.transport.is_closing():
+            self.transport.write(output)
+
+    def _close_broken(self, error: RemoteProtocolError) -> None:
+        hint = error.event_hint
+        if self.conn.state is ConnectionState.OPEN and isinstance(hint, events.CloseConnection):
+            words = str(error)
+            reason = next((go for ours, go in _GO_REASONS if ours.lower() in words.lower()), words)
+            hint = events.CloseConnection(code=hint.code, reason=reason[:123])
+        if hint is not None:
+            self.transport.write(self.conn.send(hint))
+        if self.handshake_complete:
+            self.close_sent = True
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": 1002, "reason": str(error)})
+        self.transport.close()
+
+
+class CoderHttp(H11Protocol):
+    """HTTP connections; hands only well-formed websocket handshakes over to `CoderWebSocket`.
+
+    All others stay plain requests, so that token, id and parameters are judged first, as on the real server.
+    """
+
+    def _should_upgrade(self) -> bool:
+        return handshake_fault(header_map(self.headers)) is None
+
+
+def header_map(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Header names in lower case → value; repeated ones are joined with a comma."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def handshake_fault(headers: Mapping[str, str]) -> tuple[int, str] | None:
+    """What is wrong with a websocket handshake: (status, sentence), or None (contract: pty.md §4, 9–11)."""
+    connection = headers.get("connection", "")
+    upgrade = headers.get("upgrade", "")
+    if "upgrade" not in _tokens(connection):
+        text = f'WebSocket protocol violation: Connection header "{connection}" does not contain Upgrade'
+        return 426, text
+    if "websocket" not in _tokens(upgrade):
+        return 426, f'WebSocket protocol violation: Upgrade header "{upgrade}" does not contain websocket'
+    version = headers.get("sec-websocket-version", "")
+    if version != _VERSION:
+        return 400, f'unsupported WebSocket protocol version (only 13 is supported): "{version}"'
+    key = headers.get("sec-websocket-key")
+    if key is None:
+        return 400, "WebSocket protocol violation: missing Sec-WebSocket-Key"
+    if not _is_nonce(key):
+        return (
+            400,
+            f'WebSocket protocol violation: invalid Sec-WebSocket-Key "{key}", must be a nonce',
+        )
+    return None
+
+
+def uvicorn_options() -> dict[str, Any]:
+    """Keyword arguments of `uvicorn.Config` that make it speak this dialect."""
+    return {
+        "http": CoderHttp,
+        "ws": CoderWebSocket,
+        "ws_max_size": 64 * 1024 * 1024,
+        "ws_per_message_deflate": False,
+        "date_header": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "access_log": False,
+        "log_config": None,
+        "log_level": "warning",
+        "lifespan": "off",
+    }
+
+
+def _tokens(header: str) -> set[str]:
+    return {token.strip().lower() for token in header.split(",")}
+
+
+def _is_nonce(key: str) -> bool:
+    try:
+        return len(base64.b64decode(key.strip(), validate=True)) == _KEY_BYTES
+    except (binascii.Error, ValueError):
+        return False
