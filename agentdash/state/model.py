@@ -52,8 +52,6 @@ class Script:
     exit_code: int | None = None
     status: str | None = None
     """`ok`, `exit_failure`, `timed_out`, `pipes_left_open`; None until a run has ended."""
-    text: str = ""
-    """The script itself, possibly shortened; may hold secrets."""
     is_devcontainer: bool = False
     """An entry that stands for a devcontainer of the template, not a script to list."""
 
@@ -163,8 +161,6 @@ class Agent:
     subsystems: tuple[str, ...] = ()
     display_apps: tuple[str, ...] | None = None
     """None on servers that do not know the field: show all."""
-    environment_names: tuple[str, ...] = ()
-    """Names only: the values may be secrets and are not kept."""
     logs_length: int = 0
     logs_overflowed: bool = False
     latency: tuple[RegionLatency, ...] = ()

@@ -1,0 +1,494 @@
+"""Schema → model. Every string of the network passes the gate of `text/` here, and nowhere else.
+
+Functions are total: whatever the schema let through becomes a value of the model. Lists that name things by key (agents,
+log sources) keep their keys unique, so that no hostile name can shadow another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from immutables import Map
+
+from agentdash.api import schema
+from agentdash.state import model
+from agentdash.state.freshness import Problem
+from agentdash.text.safe import clean, clean_block
+from agentdash.text.sgr import parse
+
+NAME_LIMIT = 256
+"""Longest name shown; Coder's own are far shorter."""
+SENTENCE_LIMIT = 2048
+_NEVER_COLLECTED_S = 4_000_000_000
+"""Ages above this many seconds (126 years) mean "never" (contract: agents.md §6)."""
+_NANOSECONDS = 1_000_000_000
+
+
+class ErrorLike(Protocol):
+    """What a problem is made of: the base of api/errors, which this room does not import."""
+
+    title: str
+    detail: str
+    next_step: str
+    status: int
+    request_id: str
+
+
+def problem(error: ErrorLike) -> Problem:
+    """A typed error in cleaned words."""
+    return Problem(
+        kind=type(error).__name__,
+        title=_name(error.title),
+        detail=_sentence(error.detail),
+        next_step=_sentence(error.next_step),
+        status=error.status or None,
+        request_id=_name(error.request_id),
+    )
+
+
+def user(raw: schema.User) -> model.User:
+    """Who is logged in."""
+    return model.User(
+        id=_name(raw.id),
+        username=_name(raw.username),
+        name=_name(raw.name),
+        roles=tuple(model.Role(_name(r.name), _name(r.organization_id)) for r in raw.roles),
+        organization_ids=tuple(_name(o) for o in raw.organization_ids),
+        status=_name(raw.status),
+    )
+
+
+def features(raw: schema.Entitlements) -> Map[str, bool]:
+    """Licensed features by name, and whether each is enabled."""
+    return Map({_name(name): feature.enabled for name, feature in raw.features.items()})
+
+
+def words(raw: Iterable[str]) -> tuple[str, ...]:
+    """A list of names, e.g. experiments."""
+    return tuple(_name(word) for word in raw)
+
+
+def name(raw: str) -> str:
+    """One name or short value: a version, an id, a host."""
+    return _name(raw)
+
+
+def sentence(raw: str) -> str:
+    """One line of prose: a reason, a message."""
+    return _sentence(raw)
+
+
+def workspace(raw: schema.Workspace) -> model.Workspace:
+    """A workspace with its latest build's agents."""
+    workspace_id = _name(raw.id)
+    health = raw.health
+    owner_id = _name(raw.owner_id)
+    is_prebuild = raw.is_prebuild if raw.is_prebuild is not None else owner_id == model.PREBUILDS_USER_ID
+    return model.Workspace(
+        id=workspace_id,
+        name=_name(raw.name),
+        owner_id=owner_id,
+        owner_name=_name(raw.owner_name),
+        build=build(raw.latest_build, workspace_id),
+        agents=_agents(raw.latest_build, workspace_id),
+        organization_id=_name(raw.organization_id),
+        organization_name=_name(raw.organization_name),
+        template_id=_name(raw.template_id),
+        template_name=_name(raw.template_name),
+        template_display_name=_name(raw.template_display_name),
+        template_active_version_id=_name(raw.template_active_version_id),
+        template_allow_user_cancel=raw.template_allow_user_cancel_workspace_jobs,
+        template_require_active_version=raw.template_require_active_version,
+        created_at=raw.created_at,
+        last_used_at=raw.last_used_at,
+        dormant_at=raw.dormant_at,
+        deleting_at=raw.deleting_at,
+        outdated=raw.outdated,
+        is_prebuild=is_prebuild,
+        healthy=None if health is None else health.healthy,
+        failing_agents=() if health is None else words(health.failing_agents),
+        app_status=None if raw.latest_app_status is None else _app_status(raw.latest_app_status),
+        favorite=raw.favorite,
+        autostart_schedule=_name(raw.autostart_schedule),
+        ttl_s=None if raw.ttl_ms is None else raw.ttl_ms / 1000,
+        automatic_updates=_name(raw.automatic_updates),
+        task_id=None if raw.task_id is None else _name(raw.task_id),
+    )
+
+
+def build(raw: schema.Build, workspace_id: str = "") -> model.Build:
+    """A build; its agents belong to the workspace and are left out."""
+    matched = raw.matched_provisioners
+    return model.Build(
+        id=_name(raw.id),
+        workspace_id=_name(raw.workspace_id) or workspace_id,
+        number=raw.build_number,
+        transition=_name(raw.transition),
+        status=_name(raw.status),
+        job=job(raw.job),
+        created_at=raw.created_at,
+        updated_at=raw.updated_at,
+        reason=_name(raw.reason),
+        initiator_id=_name(raw.initiator_id),
+        initiator_name=_name(raw.initiator_name),
+        template_version_id=_name(raw.template_version_id),
+        template_version_name=_name(raw.template_version_name),
+        preset_id=None if raw.template_version_preset_id is None else _name(raw.template_version_preset_id),
+        resources=tuple(_resource(r) for r in raw.resources),
+        deadline=raw.deadline,
+        max_deadline=raw.max_deadline,
+        daily_cost=raw.daily_cost,
+        matched=None
+        if matched is None
+        else model.MatchedProvisioners(matched.count, matched.available, matched.most_recently_seen),
+        has_external_agent=bool(raw.has_external_agent),
+        has_ai_task=bool(raw.has_ai_task),
+    )
+
+
+def job(raw: schema.Job) -> model.Job:
+    """A provisioner job."""
+    return model.Job(
+        id=_name(raw.id),
+        status=_name(raw.status),
+        created_at=raw.created_at,
+        started_at=raw.started_at,
+        completed_at=raw.completed_at,
+        canceled_at=raw.canceled_at,
+        error=clean_block(raw.error, SENTENCE_LIMIT * 2),
+        error_code=_name(raw.error_code),
+        worker_id=_name(raw.worker_id or ""),
+        worker_name=_name(raw.worker_name),
+        queue_position=raw.queue_position,
+        queue_size=raw.queue_size,
+        tags=Map({_name(key): _name(value) for key, value in raw.tags.items()}),
+        logs_overflowed=raw.logs_overflowed,
+    )
+
+
+def agent(
+    raw: schema.Agent, workspace_id: str, parent_name: str | None = None, resource_name: str = ""
+) -> model.Agent:
+    """An agent.
+
+    Args:
+        raw: As the server sends it.
+        workspace_id: The workspace it belongs to; an agent read on its own does not say.
+        parent_name: Name of the agent that hosts its devcontainer.
+        resource_name: Name of the resource it runs on.
+    """
+    cleaned = _name(raw.name)
+    health = raw.health
+    sources = tuple(
+        model.LogSource(_name(s.id), _name(s.display_name) or _name(s.id)[:8], s.created_at)
+        for s in raw.log_sources
+    )
+    source_names = {source.id: source.name for source in sources}
+    return model.Agent(
+        id=_name(raw.id),
+        key=model.agent_key(workspace_id, cleaned, parent_name),
+        workspace_id=workspace_id,
+        name=cleaned,
+        status=_name(raw.status),
+        lifecycle=_name(raw.lifecycle_state),
+        parent_id=None if raw.parent_id is None else _name(raw.parent_id),
+        parent_name=parent_name,
+        resource_id=_name(raw.resource_id),
+        resource_name=resource_name,
+        created_at=raw.created_at,
+        first_connected_at=raw.first_connected_at,
+        last_connected_at=raw.last_connected_at,
+        disconnected_at=raw.disconnected_at,
+        started_at=raw.started_at,
+        ready_at=raw.ready_at,
+        healthy=None if health is None else health.healthy,
+        health_reason="" if health is None else _sentence(health.reason),
+        operating_system=_name(raw.operating_system),
+        architecture=_name(raw.architecture),
+        version=_name(raw.version),
+        api_version=_name(raw.api_version),
+        directory=_name(raw.directory),
+        expanded_directory=_name(raw.expanded_directory),
+        instance_id=_name(raw.instance_id),
+        connection_timeout_s=raw.connection_timeout_seconds,
+        troubleshooting_url=_name(raw.troubleshooting_url),
+        startup_script_behavior=_name(raw.startup_script_behavior),
+        subsystems=words(raw.subsystems),
+        display_apps=None if raw.display_apps is None else words(raw.display_apps),
+        logs_length=raw.logs_length,
+        logs_overflowed=raw.logs_overflowed,
+        latency=tuple(
+            model.RegionLatency(_name(region), latency.latency_ms, latency.preferred)
+            for region, latency in sorted(raw.latency.items())
+        ),
+        scripts=tuple(_script(s, source_names) for s in raw.scripts),
+        log_sources=sources,
+        apps=tuple(_app(a) for a in raw.apps),
+        metadata=metadata(raw.metadata),
+    )
+
+
+def metadata(raw: Iterable[schema.MetadataItem]) -> tuple[model.MetadataItem, ...]:
+    """A complete snapshot of an agent's metadata, in the template's order."""
+    return tuple(_metadata_item(item) for item in raw)
+
+
+def log_line(raw: schema.AgentLog) -> model.LogLine:
+    """A line of an agent's log; colours become spans, anything else of a terminal's language becomes text."""
+    styled = parse(raw.output)
+    return model.LogLine(
+        raw.id, raw.created_at, _name(raw.source_id), _name(raw.level) or "info", styled.text, styled.spans
+    )
+
+
+def build_log_line(raw: schema.BuildLog) -> model.LogLine:
+    """A line of a build's log; its stage stands in place of a source."""
+    styled = parse(raw.output)
+    return model.LogLine(
+        raw.id, raw.created_at, _name(raw.stage), _name(raw.log_level) or "info", styled.text, styled.spans
+    )
+
+
+def ports(raw: schema.ListeningPorts) -> tuple[model.Port, ...]:
+    """Listening ports by number; the server sends them in no order."""
+    found = (model.Port(p.port, _name(p.network), _name(p.process_name)) for p in raw.ports)
+    return tuple(sorted(found, key=lambda p: (p.port, p.network)))
+
+
+def shares(raw: schema.PortShares) -> tuple[model.PortShare, ...]:
+    """Shared ports of a workspace."""
+    return tuple(
+        model.PortShare(_name(s.agent_name), s.port, _name(s.share_level), _name(s.protocol))
+        for s in raw.shares
+    )
+
+
+def containers(raw: schema.ContainersResponse) -> model.Containers:
+    """Devcontainers by folder, containers by name."""
+    devcontainers = (_devcontainer(d) for d in raw.devcontainers)
+    plain = (_container(c) for c in raw.containers)
+    return model.Containers(
+        devcontainers=tuple(sorted(devcontainers, key=lambda d: d.workspace_folder)),
+        containers=tuple(sorted(plain, key=lambda c: (not c.running, c.name))),
+        warnings=tuple(_sentence(w) for w in raw.warnings),
+    )
+
+
+def connection(raw: schema.ConnectionInfo) -> model.Connection:
+    """Network settings of the deployment."""
+    regions = () if raw.derp_map is None else raw.derp_map.regions.values()
+    return model.Connection(
+        regions=tuple(
+            model.DerpRegion(
+                r.region_id,
+                _name(r.region_code),
+                _name(r.region_name),
+                r.embedded_relay,
+                tuple(_name(n.host_name) for n in r.nodes),
+            )
+            for r in sorted(regions, key=lambda r: r.region_id)
+        ),
+        # A server of before the field has no opinion; False would be one.
+        force_websockets=raw.derp_force_websockets if raw.knows("derp_force_websockets") else None,
+        disable_direct=raw.disable_direct_connections if raw.knows("disable_direct_connections") else None,
+        hostname_suffix=_name(raw.hostname_suffix),
+    )
+
+
+def timings(raw: schema.BuildTimings, build_id: str) -> model.Timings:
+    """Timings of a build. Entries without both times say nothing and are left out."""
+    provisioner = [
+        model.Timing(
+            _name(step.stage),
+            _name(step.resource),
+            step.started_at,
+            step.ended_at,
+            source=_name(step.source),
+            action=_name(step.action),
+        )
+        for step in raw.provisioner_timings
+        if step.started_at and step.ended_at
+    ]
+    scripts = [
+        model.Timing(
+            _name(s.stage),
+            _name(s.display_name),
+            s.started_at,
+            s.ended_at,
+            agent_id=_name(s.workspace_agent_id),
+            agent_name=_name(s.workspace_agent_name),
+            exit_code=s.exit_code,
+            status=_name(s.status),
+        )
+        for s in raw.agent_script_timings
+        if s.started_at and s.ended_at
+    ]
+    connections = [
+        model.Timing(
+            _name(c.stage),
+            _name(c.workspace_agent_name),
+            c.started_at,
+            c.ended_at,
+            agent_id=_name(c.workspace_agent_id),
+            agent_name=_name(c.workspace_agent_name),
+        )
+        for c in raw.agent_connection_timings
+        if c.started_at and c.ended_at
+    ]
+    by_start = lambda timing: timing.started_at  # noqa: E731  # one key for three lists
+    return model.Timings(
+        build_id,
+        tuple(sorted(provisioner, key=by_start)),
+        tuple(sorted(scripts, key=by_start)),
+        tuple(sorted(connections, key=by_start)),
+    )
+
+
+def _agents(raw: schema.Build, workspace_id: str) -> tuple[model.Agent, ...]:
+    found = [(a, _name(r.name)) for r in raw.resources for a in r.agents if a.id]
+    names = {_name(a.id): _name(a.name) for a, _ in found}
+    agents: list[model.Agent] = []
+    keys: set[str] = set()
+    ids: set[str] = set()
+    for item, resource_name in found:
+        parent = None if item.parent_id is None else names.get(_name(item.parent_id))
+        made = agent(item, workspace_id, parent, resource_name)
+        if made.id in ids:
+            continue
+        if made.key in keys:
+            made = agent(item, workspace_id, f"{parent or ''}#{made.id}", resource_name)
+        keys.add(made.key)
+        ids.add(made.id)
+        agents.append(made)
+    return tuple(agents)
+
+
+def _script(raw: schema.Script, source_names: dict[str, str]) -> model.Script:
+    source_id = _name(raw.log_source_id)
+    shown = _name(raw.display_name) or source_names.get(source_id, "") or "script"
+    is_triggered = raw.run_on_start or raw.run_on_stop or bool(raw.cron)
+    return model.Script(
+        id=_name(raw.id) or source_id,
+        name=shown,
+        source_id=source_id,
+        log_path=_name(raw.log_path),
+        cron=_name(raw.cron),
+        run_on_start=raw.run_on_start,
+        run_on_stop=raw.run_on_stop,
+        blocks_login=raw.start_blocks_login,
+        timeout_s=raw.timeout / _NANOSECONDS if raw.timeout > 0 else None,
+        exit_code=raw.exit_code,
+        status=_name(raw.status) or None,
+        is_devcontainer=not is_triggered and shown.startswith("Dev Container ("),
+    )
+
+
+def _app(raw: schema.App) -> model.App:
+    check = raw.healthcheck
+    slug = _name(raw.slug)
+    return model.App(
+        id=_name(raw.id),
+        slug=slug,
+        name=_name(raw.display_name) or slug,
+        url=_name(raw.url),
+        external=raw.external,
+        command=_sentence(raw.command),
+        subdomain=raw.subdomain,
+        subdomain_name=_name(raw.subdomain_name),
+        sharing_level=_name(raw.sharing_level),
+        health=_name(raw.health) or "disabled",
+        healthcheck_url="" if check is None else _name(check.url),
+        healthcheck_interval_s=0 if check is None else check.interval,
+        healthcheck_threshold=0 if check is None else check.threshold,
+        group=_name(raw.group),
+        hidden=raw.hidden,
+        open_in=_name(raw.open_in),
+        tooltip=_sentence(raw.tooltip),
+        statuses=tuple(_app_status(s) for s in raw.statuses),
+    )
+
+
+def _app_status(raw: schema.AppStatus) -> model.AppStatus:
+    return model.AppStatus(
+        state=_name(raw.state),
+        message=_sentence(raw.message),
+        uri=_sentence(raw.uri),
+        created_at=raw.created_at,
+        app_id=_name(raw.app_id),
+        agent_id=_name(raw.agent_id),
+    )
+
+
+def _metadata_item(raw: schema.MetadataItem) -> model.MetadataItem:
+    result, description = raw.result, raw.description
+    never = result.collected_at is None or result.age > _NEVER_COLLECTED_S
+    value = parse(result.value.strip("\n").replace("\n", " ⏎ ")).text
+    key = _name(description.key)
+    return model.MetadataItem(
+        key=key,
+        name=_name(description.display_name) or key,
+        value="" if never else value,
+        error=_sentence(result.error.strip().replace("\n", ": ")),
+        age_s=None if never else max(0, result.age),
+        interval_s=description.interval,
+        timeout_s=description.timeout,
+    )
+
+
+def _resource(raw: schema.Resource) -> model.Resource:
+    return model.Resource(
+        id=_name(raw.id),
+        type=_name(raw.type),
+        name=_name(raw.name),
+        hide=raw.hide,
+        metadata=tuple(
+            # A sensitive value arrives in clear and goes no further.
+            model.ResourceMetadata(_name(m.key), "" if m.sensitive else _sentence(m.value), m.sensitive)
+            for m in raw.metadata
+        ),
+        daily_cost=raw.daily_cost,
+    )
+
+
+def _devcontainer(raw: schema.Devcontainer) -> model.Devcontainer:
+    hosted = raw.agent
+    return model.Devcontainer(
+        id=_name(raw.id),
+        name=_name(raw.name) or _name(raw.workspace_folder).rsplit("/", 1)[-1],
+        workspace_folder=_name(raw.workspace_folder),
+        status=_name(raw.status),
+        dirty=raw.dirty,
+        config_path=_name(raw.config_path),
+        subagent_id=None if raw.subagent_id is None else _name(raw.subagent_id),
+        agent_id=None if hosted is None else _name(hosted.id),
+        agent_name="" if hosted is None else _name(hosted.name),
+        agent_directory="" if hosted is None else _name(hosted.directory),
+        container=None if raw.container is None else _container(raw.container),
+        error=clean_block(raw.error, SENTENCE_LIMIT),
+    )
+
+
+def _container(raw: schema.Container) -> model.Container:
+    return model.Container(
+        id=_name(raw.id),
+        name=_name(raw.name),
+        image=_name(raw.image),
+        status=_name(raw.status),
+        running=raw.running,
+        created_at=raw.created_at,
+        ports=tuple(
+            model.ContainerPort(p.port, _name(p.network), _name(p.host_ip), p.host_port or None)
+            for p in raw.ports
+        ),
+        labels=Map({_name(key): _name(value) for key, value in raw.labels.items()}),
+        volumes=Map({_name(key): _name(value) for key, value in raw.volumes.items()}),
+    )
+
+
+def _name(text: str) -> str:
+    return clean(text, NAME_LIMIT)
+
+
+def _sentence(text: str) -> str:
+    return clean(" ".join(text.split()), SENTENCE_LIMIT)
