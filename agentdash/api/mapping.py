@@ -1,0 +1,314 @@
+"""Answers and library exceptions become this room's errors, here and nowhere else.
+
+Covers the REST answers, the refusals before a websocket upgrade (two lines of text), the HTML pages of a
+refused terminal and of proxies, and what httpx, ssl, the operating system and websockets raise. (contract:
+README §2.2, §3, §8; agents.md §1; pty.md §4)
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from agentdash.api import errors
+from agentdash.api.errors import ApiError, shorten
+from agentdash.api.schema import ErrorBody, NotDecodable, decode
+
+if TYPE_CHECKING:
+    from websockets.http11 import Response
+
+DEFAULT_RETRY_AFTER_S: Final = 60.0
+_MAX_RETRY_AFTER_S: Final = 3600.0
+_MAX_PAGE: Final = 65536
+_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_PARAGRAPH: Final = re.compile(r"<p[\s>][^>]*>?(.*?)</p", re.IGNORECASE | re.DOTALL)
+_TAG: Final = re.compile(r"<[^>]*>")
+_AGENT_STATE: Final = re.compile(r'Agent state is "([^"]*)"')
+_UNLICENSED: Final = re.compile(
+    r"premium feature|contact sales|not licensed|requires? .{0,40}licen[sc]e", re.IGNORECASE
+)
+_UNREACHABLE: Final = (
+    "Internal error dialing workspace agent",
+    "Internal error fetching listening ports",
+    "Internal error fetching containers",
+    "Internal error watching agent's containers",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """An answer as far as it says why it is not the one hoped for.
+
+    Attributes:
+        headers: names in lower case.
+        body: what was read of it.
+        path: of the request, without query.
+        origin: `scheme://host[:port]` that was asked.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    path: str = ""
+    origin: str = ""
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def is_html(self) -> bool:
+        return self.content_type in {"text/html", "application/xhtml+xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The readable parts of an HTML page: unescaped, without tags."""
+
+    title: str
+    paragraph: str
+
+    @property
+    def sentence(self) -> str:
+        return shorten(f"{self.title}: {self.paragraph}" if self.paragraph else self.title)
+
+
+def read_page(body: bytes) -> Page:
+    """Title and first paragraph; the rest of a page is never shown (contract: pty.md §4)."""
+    text = body[:_MAX_PAGE].decode("utf-8", "replace")
+    return Page(_inner(_TITLE.search(text)), _inner(_PARAGRAPH.search(text)))
+
+
+def _inner(found: re.Match[str] | None) -> str:
+    return shorten(html.unescape(_TAG.sub(" ", found.group(1)))) if found else ""
+
+
+def error_body(answer: RawAnswer) -> ErrorBody | None:
+    """The JSON envelope, also where it is the second line of a refused upgrade; None if there is none."""
+    if answer.is_html:
+        return None
+    last_line = answer.body.strip().rpartition(b"\n")[2]
+    for text in (answer.body, last_line):
+        try:
+            found = decode(ErrorBody, text).value
+        except NotDecodable:
+            continue
+        if found.message:
+            return found
+    return None
+
+
+def error_from(answer: RawAnswer) -> ApiError:
+    """The error that an answer other than the hoped-for one stands for."""
+    facts: dict[str, Any] = {
+        "status": answer.status,
+        "request_id": answer.headers.get("x-coder-request-id", "")[:64],
+        "path": answer.path,
+    }
+    if 300 <= answer.status < 400:
+        return errors.Redirected(_origin(answer.headers.get("location", ""), answer.origin), **facts)
+    envelope = error_body(answer)
+    message = envelope.message if envelope else ""
+    detail = _sentence(answer, envelope)
+    if answer.status < 300:
+        return _unusable(answer, detail, facts)
+    if answer.status >= 500:
+        return _server_trouble(answer, message, detail, facts)
+    return _refusal(answer, envelope, detail, facts)
+
+
+def terminal_error_from(answer: RawAnswer) -> ApiError:
+    """Why a terminal's upgrade was refused (contract: pty.md §4).
+
+    HTML pages stand for a stale id, a missing right or an agent that is away; the only 404 in JSON means
+    that the token was not accepted.
+    """
+    if answer.is_html and answer.status >= 400:
+        sentence = read_page(answer.body).sentence or f"HTTP {answer.status}"
+        state = _AGENT_STATE.search(sentence)
+        return errors.TerminalRefused(
+            sentence,
+            state=state.group(1)[:32] if state else "",
+            status=answer.status,
+            request_id=answer.headers.get("x-coder-request-id", "")[:64],
+            path=answer.path,
+        )
+    found = error_from(answer)
+    if isinstance(found, errors.NotFound):
+        return errors.NotLoggedIn(
+            "The terminal did not accept the token",
+            status=answer.status,
+            request_id=found.request_id,
+            path=answer.path,
+        )
+    return found
+
+
+def _unusable(answer: RawAnswer, detail: str, facts: dict[str, Any]) -> ApiError:
+    if answer.is_html:
+        return errors.NotCoder(f"A web page came instead of data ({detail})", **facts)
+    return errors.MalformedAnswer("The answer is not the JSON it should be", **facts)
+
+
+def _server_trouble(answer: RawAnswer, message: str, detail: str, facts: dict[str, Any]) -> ApiError:
+    if message.startswith(_UNREACHABLE[0]):
+        return errors.AgentUnreachable(detail, **facts)
+    if message.startswith(_UNREACHABLE) and "deadline exceeded" in detail:
+        return errors.AgentUnreachable(detail, **facts)
+    return errors.ServerError(f"HTTP {answer.status}: {detail}", **facts)
+
+
+def _refusal(answer: RawAnswer, envelope: ErrorBody | None, detail: str, facts: dict[str, Any]) -> ApiError:
+    message = envelope.message if envelope else ""
+    match answer.status:
+        case 401:
+            return errors.NotLoggedIn(detail, **facts)
+        case 403 if _UNLICENSED.search(detail):
+            return errors.FeatureNotLicensed(detail, **facts)
+        case 403:
+            return errors.Forbidden(detail, **facts)
+        case 404 if answer.is_html:
+            return errors.NotCoder(f"HTTP 404 and a web page came ({detail})", **facts)
+        case 404 if message == "Route not found.":
+            return errors.RouteNotFound("The server does not know this request", **facts)
+        case 404:
+            return errors.NotFound(detail, **facts)
+        case 405:
+            return errors.RouteNotFound("The server does not take this kind of request here", **facts)
+        case 408:
+            return errors.TimedOut(detail, **facts)
+        case 409:
+            return errors.Conflict(detail, **facts)
+        case 410:
+            return errors.Gone(detail, **facts)
+        case 429:
+            wait_s = retry_after_s(answer.headers)
+            return errors.RateLimited(detail, retry_after_s=wait_s, **facts)
+    if answer.status == 400 and (state := _AGENT_STATE.search(message)):
+        return errors.AgentNotConnected(detail, state=state.group(1)[:32], **facts)
+    return errors.BadRequest(detail, envelope.validations if envelope else (), **facts)
+
+
+def _sentence(answer: RawAnswer, envelope: ErrorBody | None) -> str:
+    if envelope is not None:
+        parts = [envelope.message]
+        parts += [problem.detail for problem in envelope.validations[:3]]
+        if envelope.detail and envelope.detail not in envelope.message:
+            parts.append(envelope.detail)
+        return shorten(" · ".join(part for part in parts if part))
+    if answer.is_html:
+        return read_page(answer.body).sentence or "no title"
+    if answer.body.lstrip()[:1] == b"<":
+        return "no readable text"
+    return shorten(answer.body[:200].decode("utf-8", "replace")) or f"HTTP {answer.status}"
+
+
+def retry_after_s(headers: Mapping[str, str], now: Callable[[], datetime] | None = None) -> float:
+    """Seconds to wait after a 429, from whole seconds or an HTTP date; bounded (contract: README §4)."""
+    value = headers.get("retry-after", "").strip()
+    if value.isdecimal() and value.isascii():
+        return min(float(value[:6]), _MAX_RETRY_AFTER_S)
+    moment = http_date(value)
+    if moment is None:
+        return DEFAULT_RETRY_AFTER_S
+    here = now() if now else http_date(headers.get("date", "")) or datetime.now(UTC)
+    return min(max((moment - here).total_seconds(), 1.0), _MAX_RETRY_AFTER_S)
+
+
+def http_date(value: str) -> datetime | None:
+    """Aware UTC, or None for anything that is no HTTP date."""
+    try:
+        return parsedate_to_datetime(value).astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _origin(location: str, asked: str) -> str:
+    """Scheme, host and port of a `Location`; a relative one stays at the origin that was asked."""
+    try:
+        parts = urlsplit(location.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return ""
+    if not parts.netloc:
+        return asked
+    if parts.scheme not in {"http", "https"} or not host or not re.fullmatch(r"[\w.:-]+", host):
+        return ""
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}:{port}" if port else f"{parts.scheme}://{shown}"
+
+
+def raw_from_handshake(response: Response, path: str, origin: str) -> RawAnswer:
+    """A refused websocket handshake as an answer like any other."""
+    headers = {name.lower(): value for name, value in response.headers.raw_items()}
+    return RawAnswer(response.status_code, headers, bytes(response.body or b""), path, origin)
+
+
+def error_from_exception(error: Exception, path: str = "", origin: str = "") -> ApiError:
+    """The error that an exception of httpx, websockets, ssl or the operating system stands for."""
+    if isinstance(error, ApiError):
+        return error
+    # Imported late: the libraries cost 200 ms, and a first picture is drawn before them.
+    import httpx  # noqa: PLC0415
+    from websockets import exceptions as ws  # noqa: PLC0415
+
+    if isinstance(error, ws.InvalidStatus):
+        return error_from(raw_from_handshake(error.response, path, origin))
+    chain = list(_chain(error))
+    if (tls := _first(chain, ssl.SSLError)) is not None:
+        return errors.TlsFailure(_tls_detail(tls), path=path)
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        waiting = "while connecting" if isinstance(error, httpx.ConnectTimeout) else "for the answer"
+        return errors.TimedOut(f"Waited {waiting} in vain", path=path)
+    if isinstance(error, httpx.ProxyError | ws.ProxyError | ws.InvalidProxy):
+        return errors.ConnectFailed("The proxy did not pass the connection on", path=path)
+    if isinstance(error, httpx.DecodingError | httpx.TooManyRedirects | ws.InvalidHandshake | ws.InvalidURI):
+        return errors.MalformedAnswer("The answer breaks the protocol", path=path)
+    if (lookup := _first(chain, socket.gaierror)) is not None:
+        return errors.ConnectFailed(f"The host name cannot be resolved ({lookup.strerror})", path=path)
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError | httpx.CloseError):
+        return errors.ConnectFailed("The connection was cut", path=path)
+    return errors.ConnectFailed(_connect_detail(chain), path=path)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in found and len(found) < 20:
+        found.append(current)
+        if isinstance(current, BaseExceptionGroup):
+            found.extend(current.exceptions)
+        current = current.__cause__ or current.__context__
+    return found
+
+
+E = TypeVar("E", bound=BaseException)
+
+
+def _first(chain: list[BaseException], kind: type[E]) -> E | None:
+    return next((one for one in chain if isinstance(one, kind)), None)
+
+
+def _tls_detail(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message or "The certificate was not accepted"
+    if error.reason in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}:
+        return "The server does not speak TLS on this port; try http://"
+    return (error.reason or "TLS failed").replace("_", " ").lower()
+
+
+def _connect_detail(chain: list[BaseException]) -> str:
+    for error in reversed(chain):
+        if isinstance(error, ConnectionRefusedError):
+            return "Nothing listens at this address"
+        if isinstance(error, OSError) and error.strerror:
+            return error.strerror
+    return "The connection could not be made"
