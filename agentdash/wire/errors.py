@@ -1,0 +1,42 @@
+"""What can be wrong with bytes, as one tree.
+
+    WireError
+    ├── MessageError           a websocket message or event is not what its stream carries
+    ├── PtyRequestError        a terminal cannot be asked for like this (ours to mend before sending)
+    │   ├── SizeError          rows or columns outside 1…65535
+    │   └── CommandTooLongError  the agent would cut the command off without a word
+    └── JsonSyntaxError        the byte stream is not JSON
+
+No error text repeats the payload beyond a short excerpt: payloads are foreign and may hold secrets.
+"""
+
+from __future__ import annotations
+
+
+class WireError(Exception):
+    """Root of everything the codecs raise."""
+
+
+class MessageError(WireError):
+    """A message does not have the form of its stream; `excerpt` is its beginning, uncleaned."""
+
+    def __init__(self, reason: str, excerpt: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.excerpt = excerpt
+
+
+class PtyRequestError(WireError, ValueError):
+    """A terminal request that must not be sent."""
+
+
+class SizeError(PtyRequestError):
+    """Rows or columns outside 1…65535; a size of 0 is accepted by servers and breaks programs."""
+
+
+class CommandTooLongError(PtyRequestError):
+    """More bytes than an agent reads reliably (contract: pty.md §2)."""
+
+
+class JsonSyntaxError(WireError):
+    """A character that no JSON text can have at this place."""
