@@ -1,0 +1,247 @@
+"""Terminal sessions by reconnect UUID: replay, several clients, timers (contract: pty.md §9, backend `buffered`)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import psutil
+
+from agentdash.local.clock import Clock
+from agentdash.local.processes import end_processes
+
+RING_SIZE = 65536
+MAX_MESSAGE = 32768
+IDLE_S = 300.0
+START_S = 30.0
+_BACKLOG_HIGH = 256 * 1024
+_BACKLOG_LOW = 64 * 1024
+
+
+class Terminal(Protocol):
+    """What runs in a session: a real program, or the pseudo shell of a scripted agent."""
+
+    def connect(self, on_output: Callable[[bytes], None], on_exit: Callable[[], None]) -> None:
+        """Begin; output and end are told from then on."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Type `data`."""
+        ...
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Set the size in cells."""
+        ...
+
+    def pause(self) -> None:
+        """No output for the moment."""
+        ...
+
+    def resume(self) -> None:
+        """Output again."""
+        ...
+
+    async def end(self) -> None:
+        """End it now."""
+        ...
+
+    async def leave(self) -> Sequence[psutil.Process]:
+        """Clean up after its own end; returns processes that still run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Times of a session: without any client, and before the first one came."""
+
+    idle_s: float = IDLE_S
+    start_s: float = START_S
+
+
+class PtyClient:
+    """The output side of one client: bytes wait here until its websocket takes them."""
+
+    def __init__(self, on_taken: Callable[[], None]) -> None:
+        self._pending = bytearray()
+        self._wake = asyncio.Event()
+        self._has_ended = False
+        self._on_taken = on_taken
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that wait."""
+        return len(self._pending)
+
+    def feed(self, data: bytes) -> None:
+        """Append output."""
+        self._pending += data
+        self._wake.set()
+
+    def finish(self) -> None:
+        """Nothing more will come."""
+        self._has_ended = True
+        self._wake.set()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Output in messages of up to 32768 bytes, until the session has ended."""
+        while True:
+            if self._pending:
+                chunk = bytes(self._pending[:MAX_MESSAGE])
+                del self._pending[:MAX_MESSAGE]
+                self._on_taken()
+                yield chunk
+            elif self._has_ended:
+                return
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+
+
+class PtySession:
+    """One terminal with its clients. A client that does not take its output holds up all others (§9.1)."""
+
+    def __init__(self, terminal: Terminal, on_end: Callable[[], None]) -> None:
+        self.terminal = terminal
+        self.clients: set[PtyClient] = set()
+        self.has_ended = False
+        self._ring = bytearray()
+        self._on_end = on_end
+        self._is_held = False
+        terminal.connect(self._output, self._exit)
+
+    def attach(self, rows: int, columns: int) -> PtyClient:
+        """A new client: it gets the replay first, then the terminal takes its size."""
+        client = PtyClient(self._taken)
+        client.feed(bytes(self._ring))
+        if self.has_ended:
+            client.finish()
+        else:
+            self.clients.add(client)
+            self.terminal.resize(rows, columns)
+        return client
+
+    def detach(self, client: PtyClient) -> None:
+        """A client left."""
+        self.clients.discard(client)
+        self._taken()
+
+    def finish(self) -> None:
+        """Tell all clients that it is over; what they have not taken yet they still get."""
+        self.has_ended = True
+        for client in self.clients:
+            client.finish()
+
+    def _output(self, data: bytes) -> None:
+        self._ring += data
+        del self._ring[:-RING_SIZE]
+        for client in self.clients:
+            client.feed(data)
+        if any(client.backlog > _BACKLOG_HIGH for client in self.clients):
+            self._is_held = True
+            self.terminal.pause()
+
+    def _taken(self) -> None:
+        if self._is_held and all(client.backlog < _BACKLOG_LOW for client in self.clients):
+            self._is_held = False
+            self.terminal.resume()
+
+    def _exit(self) -> None:
+        self.finish()
+        self._on_end()
+
+
+Key = tuple[str, str]
+"""(agent id, reconnect UUID)"""
+
+
+class PtySessions:
+    """All sessions of the deployment. Owns their timers and clean-up tasks."""
+
+    def __init__(self, clock: Clock, limits: Limits | None = None) -> None:
+        self._clock = clock
+        self._limits = limits or Limits()
+        self._sessions: dict[Key, PtySession] = {}
+        self._locks: dict[Key, asyncio.Lock] = {}
+        self._timers: dict[Key, asyncio.Task[None]] = {}
+        self._cleanups: set[asyncio.Task[None]] = set()
+        self._leftovers: list[psutil.Process] = []
+
+    def find(self, key: Key) -> PtySession | None:
+        """The live session of that key."""
+        return self._sessions.get(key)
+
+    async def attach(
+        self, key: Key, start: Callable[[], Awaitable[Terminal]], rows: int, columns: int
+    ) -> tuple[PtySession, PtyClient]:
+        """Attach to the session, made by `start` if there is none; of two at once the first makes it.
+
+        Raises:
+            OSError: The program could not be started; nothing is kept.
+        """
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
+            session = self._sessions.get(key)
+            if session is None:
+                session = PtySession(await start(), lambda: self._forget(key))
+                if not session.has_ended:
+                    self._sessions[key] = session
+                    self._set_timer(key, self._limits.start_s)
+        client = session.attach(rows, columns)
+        self._cancel_timer(key)
+        return session, client
+
+    def detach(self, key: Key, session: PtySession, client: PtyClient) -> None:
+        """A client left; the last one starts the idle timer."""
+        session.detach(client)
+        if not session.clients and self._sessions.get(key) is session:
+            self._set_timer(key, self._limits.idle_s)
+
+    async def end_agent(self, agent_id: str) -> None:
+        """End all sessions of an agent: its process stopped."""
+        await asyncio.gather(*(self._end(key) for key in list(self._sessions) if key[0] == agent_id))
+
+    async def close(self) -> None:
+        """End every session, its programs and what they left behind."""
+        await asyncio.gather(*(self._end(key) for key in list(self._sessions)))
+        for timer in list(self._timers.values()):
+            timer.cancel()
+        await asyncio.gather(*self._timers.values(), return_exceptions=True)
+        await asyncio.gather(*self._cleanups)
+        await end_processes(self._leftovers)
+
+    async def _end(self, key: Key) -> None:
+        session = self._sessions.pop(key, None)
+        if session is not None:
+            self._cancel_timer(key)
+            session.finish()
+            await session.terminal.end()
+
+    def _forget(self, key: Key) -> None:
+        session = self._sessions.pop(key, None)
+        self._cancel_timer(key)
+        if session is not None:
+            task = asyncio.create_task(self._clean_up(session), name="pty clean-up")
+            self._cleanups.add(task)
+            task.add_done_callback(self._cleanups.discard)
+
+    async def _clean_up(self, session: PtySession) -> None:
+        self._leftovers.extend(await session.terminal.leave())
+
+    def _set_timer(self, key: Key, delay_s: float) -> None:
+        self._cancel_timer(key)
+        task = asyncio.create_task(self._expire(key, delay_s), name="pty timer")
+        self._timers[key] = task
+        task.add_done_callback(lambda done: self._timers.pop(key) if self._timers.get(key) is done else None)
+
+    def _cancel_timer(self, key: Key) -> None:
+        timer = self._timers.pop(key, None)
+        if timer is not None and timer is not asyncio.current_task():
+            timer.cancel()
+
+    async def _expire(self, key: Key, delay_s: float) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._clock.sleep(delay_s)
+            await self._end(key)

@@ -1,0 +1,85 @@
+"""What every handler of the running server needs, in one place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import cast
+
+from starlette.types import Scope
+
+from agentdash.local.auth import Gate
+from agentdash.local.errors import agent_not_found, bad_uuid
+from agentdash.local.pty_sessions import PtySessions, Terminal
+from agentdash.local.records import Agent, Deployment, User, Workspace
+
+STATE_KEY = "runtime"
+
+Shell = Callable[["ShellRequest"], Awaitable[Terminal]]
+"""Starts the program of a terminal session. Raises `OSError` when that fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShellRequest:
+    """What a client wants to run (contract: pty.md §2)."""
+
+    command: str
+    container: str
+    container_user: str
+    rows: int
+    columns: int
+
+
+@dataclass(slots=True)
+class Runtime:
+    """The deployment and what the server adds to it while it runs."""
+
+    deployment: Deployment
+    gate: Gate
+    viewer: User
+    port: int
+    sessions: PtySessions
+    shells: dict[str, Shell] = field(default_factory=dict)
+    """How to start a real shell, by workspace id; workspaces without one get the pseudo shell."""
+    pty_faults: dict[str, Enum] = field(default_factory=dict)
+    """`pty.PtyFault` by agent id: what goes wrong with its terminals."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def workspace_of(self, agent: Agent) -> Workspace:
+        """The agent's workspace."""
+        return self.deployment.workspaces[agent.workspace_id]
+
+    def can_update(self, workspace: Workspace) -> bool:
+        """Whether the viewer may change the workspace."""
+        return workspace.owner_id == self.viewer.id or "owner" in self.viewer.roles
+
+    def can_ssh(self, workspace: Workspace) -> bool:
+        """Whether the viewer may open a terminal in it."""
+        return self.can_update(workspace)
+
+    def agent(self, agent_id: str) -> Agent:
+        """The agent of a path parameter.
+
+        Raises:
+            ApiError: 400 for a malformed id, 404 for an unknown or unreadable one (contract: agents.md §1).
+        """
+        if not is_uuid(agent_id):
+            raise bad_uuid(agent_id)
+        agent = self.deployment.find_agent(agent_id.lower())
+        if agent is None:
+            raise agent_not_found()
+        return agent
+
+
+def runtime_of(scope: Scope) -> Runtime:
+    """The runtime of a request."""
+    return cast("Runtime", scope["state"][STATE_KEY])
+
+
+def is_uuid(text: str) -> bool:
+    """Whether `text` is a UUID in its 36-character form."""
+    if len(text) != 36 or any(text[i] != "-" for i in (8, 13, 18, 23)):
+        return False
+    return all(char in "0123456789abcdefABCDEF" for char in text.replace("-", ""))
