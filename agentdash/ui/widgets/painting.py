@@ -75,6 +75,7 @@ class Palette:
     def __init__(self, widget: Widget) -> None:
         self._widget = widget
         self._styles: dict[tuple[Tone, Ground], Style] = {}
+        self._grounds: dict[Ground, Color] = {}
         _, self._background = widget.background_colors
         self.key = (
             self._background,
@@ -93,14 +94,18 @@ class Palette:
         """The styles of one ground as a function of the tone."""
         return lambda tone: self.style(tone, ground)
 
-    def coloured(self, color: str, ground: Ground = Ground.BASE) -> Style:
-        """The plain style of a ground with a foreground of its own (log sources)."""
-        return self.style(Tone.PLAIN, ground) + Style.from_color(Color.parse(color).rich_color)
+    def ground_color(self, ground: Ground) -> Color:
+        """Colour of a ground."""
+        found = self._grounds.get(ground)
+        if found is None:
+            under = self._widget.get_component_styles(f"line--ground-{ground}")
+            found = self._grounds[ground] = _over(self._background, under.background)
+        return found
 
     def _resolve(self, tone: Tone, ground: Ground) -> Style:
         text = self._widget.get_component_styles(f"line--{tone}")
         under = self._widget.get_component_styles(f"line--ground-{ground}")
-        background = _over(self._background, under.background)
+        background = self.ground_color(ground)
         is_auto = text.auto_color and background.ansi is None
         color = _over(background, background.get_contrast_text(text.color.a) if is_auto else text.color)
         return Style.from_color(color.rich_color, background.rich_color) + text.text_style + under.text_style
