@@ -7,11 +7,10 @@ README §2.2, §3, §8; agents.md §1; pty.md §4)
 
 from __future__ import annotations
 
-import html
 import re
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -21,16 +20,14 @@ from urllib.parse import urlsplit
 from agentdash.api import errors
 from agentdash.api.errors import ApiError, shorten
 from agentdash.api.schema import ErrorBody, NotDecodable, decode
+from agentdash.wire.backoff import retry_after_s
+from agentdash.wire.pty import refusal_sentence
 
 if TYPE_CHECKING:
     from websockets.http11 import Response
 
 DEFAULT_RETRY_AFTER_S: Final = 60.0
-_MAX_RETRY_AFTER_S: Final = 3600.0
 _MAX_PAGE: Final = 65536
-_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
-_PARAGRAPH: Final = re.compile(r"<p[\s>][^>]*>?(.*?)</p", re.IGNORECASE | re.DOTALL)
-_TAG: Final = re.compile(r"<[^>]*>")
 _AGENT_STATE: Final = re.compile(r'Agent state is "([^"]*)"')
 _UNLICENSED: Final = re.compile(
     r"premium feature|contact sales|not licensed|requires? .{0,40}licen[sc]e", re.IGNORECASE
@@ -67,28 +64,6 @@ class RawAnswer:
     @property
     def is_html(self) -> bool:
         return self.content_type in {"text/html", "application/xhtml+xml"}
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The readable parts of an HTML page: unescaped, without tags."""
-
-    title: str
-    paragraph: str
-
-    @property
-    def sentence(self) -> str:
-        return shorten(f"{self.title}: {self.paragraph}" if self.paragraph else self.title)
-
-
-def read_page(body: bytes) -> Page:
-    """Title and first paragraph; the rest of a page is never shown (contract: pty.md §4)."""
-    text = body[:_MAX_PAGE].decode("utf-8", "replace")
-    return Page(_inner(_TITLE.search(text)), _inner(_PARAGRAPH.search(text)))
-
-
-def _inner(found: re.Match[str] | None) -> str:
-    return shorten(html.unescape(_TAG.sub(" ", found.group(1)))) if found else ""
 
 
 def error_body(answer: RawAnswer) -> ErrorBody | None:
@@ -132,7 +107,7 @@ def terminal_error_from(answer: RawAnswer) -> ApiError:
     that the token was not accepted.
     """
     if answer.is_html and answer.status >= 400:
-        sentence = read_page(answer.body).sentence or f"HTTP {answer.status}"
+        sentence = _sentence(answer, None)
         state = _AGENT_STATE.search(sentence)
         return errors.TerminalRefused(
             sentence,
@@ -190,8 +165,9 @@ def _refusal(answer: RawAnswer, envelope: ErrorBody | None, detail: str, facts: 
         case 410:
             return errors.Gone(detail, **facts)
         case 429:
-            wait_s = retry_after_s(answer.headers)
-            return errors.RateLimited(detail, retry_after_s=wait_s, **facts)
+            here = http_date(answer.headers.get("date", "")) or datetime.now(UTC)
+            wait_s = retry_after_s(answer.headers.get("retry-after"), here)
+            return errors.RateLimited(detail, retry_after_s=wait_s or DEFAULT_RETRY_AFTER_S, **facts)
     if answer.status == 400 and (state := _AGENT_STATE.search(message)):
         return errors.AgentNotConnected(detail, state=state.group(1)[:32], **facts)
     return errors.BadRequest(detail, envelope.validations if envelope else (), **facts)
@@ -204,23 +180,12 @@ def _sentence(answer: RawAnswer, envelope: ErrorBody | None) -> str:
         if envelope.detail and envelope.detail not in envelope.message:
             parts.append(envelope.detail)
         return shorten(" · ".join(part for part in parts if part))
+    text = answer.body[:_MAX_PAGE].decode("utf-8", "replace")
     if answer.is_html:
-        return read_page(answer.body).sentence or "no title"
-    if answer.body.lstrip()[:1] == b"<":
+        return shorten(refusal_sentence("text/html", text)) or "no title"
+    if text.lstrip().startswith("<"):
         return "no readable text"
-    return shorten(answer.body[:200].decode("utf-8", "replace")) or f"HTTP {answer.status}"
-
-
-def retry_after_s(headers: Mapping[str, str], now: Callable[[], datetime] | None = None) -> float:
-    """Seconds to wait after a 429, from whole seconds or an HTTP date; bounded (contract: README §4)."""
-    value = headers.get("retry-after", "").strip()
-    if value.isdecimal() and value.isascii():
-        return min(float(value[:6]), _MAX_RETRY_AFTER_S)
-    moment = http_date(value)
-    if moment is None:
-        return DEFAULT_RETRY_AFTER_S
-    here = now() if now else http_date(headers.get("date", "")) or datetime.now(UTC)
-    return min(max((moment - here).total_seconds(), 1.0), _MAX_RETRY_AFTER_S)
+    return shorten(text[:200]) or f"HTTP {answer.status}"
 
 
 def http_date(value: str) -> datetime | None:

@@ -1,0 +1,367 @@
+"""The one HTTP client: header login, no cookies, no redirects, budget, read-only switch, errors by name.
+
+The token goes to the configured origin and nowhere else: paths are joined to that origin, redirects are
+errors, and no cookie is kept, since a stale cookie would beat the header (contract: README §1, §2.1, §8,
+§10).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import quote, urlencode
+
+from pydantic import BaseModel
+
+from agentdash.api import errors, transport
+from agentdash.api.exchange import (
+    TIMEOUT_S,
+    Answer,
+    Exchange,
+    Query,
+    Secret,
+    TlsOptions,
+    origin_of,
+    user_agent,
+)
+from agentdash.api.mapping import RawAnswer, error_from, error_from_exception, http_date
+from agentdash.api.schema import Decoded, NotDecodable, decode, decode_list
+from agentdash.api.version import Absences, ServerVersion
+from agentdash.wire.budget import RequestBudget
+
+if TYPE_CHECKING:
+    import httpx
+
+M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
+
+LOGIN_HEADER: Final = "Coder-Session-Token"
+MAX_BODY: Final = 256 * 1024 * 1024
+_THREAD_FROM: Final = 64 * 1024
+_HARMLESS_POSTS: Final = frozenset({"/api/v2/authcheck"})
+
+
+class Client:
+    """Requests to one deployment.
+
+    Making one costs nothing: libraries, certificates and connections are loaded by the first request, in a
+    thread.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: Secret,
+        *,
+        headers: Mapping[str, Secret | str] | None = None,
+        tls: TlsOptions | None = None,
+        read_only: bool = False,
+        budget: RequestBudget | None = None,
+        observe: Callable[[Exchange], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        http_transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.origin = origin_of(url)
+        self.read_only = read_only
+        self.absences = Absences()
+        self.server_version = ServerVersion("")
+        self.clock_offset_s: float | None = None
+        self._token = token
+        self._extra = dict(headers or {})
+        self._tls = tls or TlsOptions()
+        self._budget = budget or RequestBudget()
+        self._observe = observe
+        self._clock = clock
+        self._now = now
+        self._sleep = sleep
+        self._http_transport = http_transport
+        self._http: httpx.AsyncClient | None = None
+        self._ssl: ssl.SSLContext | None = None
+        self._opening = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        return f"Client({self.origin!r}, read_only={self.read_only})"
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections; the next request opens new ones."""
+        http, self._http = self._http, None
+        if http is not None:
+            await http.aclose()
+
+    # -- typed requests -----------------------------------------------------------------------------------------
+
+    async def get(
+        self, kind: type[M], path: str, query: Query | None = None, timeout_s: float = TIMEOUT_S
+    ) -> M:
+        """GET one object."""
+        return await self.read(kind, await self.request("GET", path, query=query, timeout_s=timeout_s))
+
+    async def get_list(
+        self, kind: type[T], path: str, query: Query | None = None, timeout_s: float = TIMEOUT_S
+    ) -> tuple[T, ...]:
+        """GET a bare list; `null` is an empty one."""
+        answer = await self.request("GET", path, query=query, timeout_s=timeout_s)
+        found: Decoded[tuple[T, ...]] = await self._decode(answer, decode_list, kind)
+        return found.value
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        query: Query | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Answer:
+        """A request that changes something; refused here in read-only mode.
+
+        Raises:
+            ReadOnly: nothing was sent.
+        """
+        return await self.request(method, path, query=query, body=body, timeout_s=timeout_s)
+
+    async def read(self, kind: type[M], answer: Answer) -> M:
+        """Decode an answer's body as one object.
+
+        Raises:
+            MalformedAnswer, NotCoder: it is something else.
+        """
+        found: Decoded[M] = await self._decode(answer, decode, kind)
+        return found.value
+
+    async def _decode(self, answer: Answer, how: Callable[[Any, bytes], Decoded[T]], kind: Any) -> Decoded[T]:
+        try:
+            if len(answer.body) < _THREAD_FROM:
+                found = how(kind, answer.body)
+            else:
+                # A page of 100 workspaces takes two frames' worth of time: not on the loop.
+                found = await asyncio.to_thread(how, kind, answer.body)
+        except NotDecodable:
+            raw = RawAnswer(200, answer.headers, answer.body, answer.path, self.origin)
+            raise self._told(error_from(raw)) from None
+        if found.notes and self._observe is not None:
+            exchange = Exchange(
+                "GET",
+                answer.path,
+                answer.status,
+                0.0,
+                self._now(),
+                self.server_version.text,
+                notes=found.notes,
+            )
+            self._observe(exchange)
+        return found
+
+    # -- one request --------------------------------------------------------------------------------------------
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: object = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Answer:
+        """One request, one answer below 400 (304 included).
+
+        Raises:
+            ApiError: whatever went wrong, by its name.
+        """
+        self.check_allowed(method, path)
+        await self.pace(path)
+        async with self._stream(method, path, query, body, timeout_s) as (response, started):
+            content = await self._body(response, path)
+            return self._judge(method, path, response, content, started)
+
+    @asynccontextmanager
+    async def open_events(
+        self, path: str, query: Query | None, timeout_s: float
+    ) -> AsyncIterator[httpx.Response]:
+        """A response whose body goes on: server-sent events. Refusals are raised, the body is the caller's.
+
+        `timeout_s` is for the header and for each silence in the body.
+        """
+        await self.pace(path)
+        async with self._stream("GET", path, query, None, timeout_s) as (response, started):
+            is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
+            if response.status_code != 200 or not is_stream:
+                answer = self._judge("GET", path, response, await self._body(response, path), started)
+                raw = RawAnswer(200, answer.headers, answer.body, path, self.origin)
+                raise self._told(error_from(raw))
+            self._note(_lower(response.headers))
+            yield response
+
+    def check_allowed(self, method: str, path: str) -> None:
+        """The read-only switch: the last line of defence, whatever a screen offered.
+
+        Raises:
+            ReadOnly: the request would change something.
+        """
+        if self.read_only and method != "GET" and path not in _HARMLESS_POSTS:
+            raise errors.ReadOnly("Nothing was sent", path=path)
+
+    async def pace(self, path: str) -> None:
+        """Wait for the request budget of this path."""
+        wait_s = self._budget.reserve(path, self._clock())
+        if wait_s > 0:
+            await self._sleep(wait_s)
+
+    @asynccontextmanager
+    async def _stream(
+        self, method: str, path: str, query: Query | None, body: object, timeout_s: float
+    ) -> AsyncIterator[tuple[httpx.Response, float]]:
+        http = await self._open()
+        started = self._clock()
+        try:
+            request = http.build_request(
+                method,
+                self.url(path, query),
+                headers=self.headers(),
+                json=body,
+                timeout=transport.timeout(timeout_s),
+            )
+            response = await http.send(request, stream=True, auth=None, follow_redirects=False)
+            try:
+                yield response, started
+            finally:
+                await response.aclose()
+        except transport.failures() as error:
+            raise self._failed(method, path, error, started) from None
+
+    async def _body(self, response: httpx.Response, path: str) -> bytes:
+        parts = bytearray()
+        async for chunk in response.aiter_bytes():
+            parts += chunk
+            if len(parts) > MAX_BODY:
+                raise errors.MalformedAnswer(
+                    "The answer is too large", status=response.status_code, path=path
+                )
+        return bytes(parts)
+
+    def _judge(self, method: str, path: str, response: httpx.Response, body: bytes, started: float) -> Answer:
+        headers = _lower(response.headers)
+        status = response.status_code
+        self._note(headers)
+        error = None
+        if status >= 300 and status != 304:
+            error = self._told(error_from(RawAnswer(status, headers, body, path, self.origin)))
+            if isinstance(error, errors.RateLimited):
+                self._budget.penalize(path, self._clock() + error.retry_after_s)
+        self._report(method, path, started, Answer(status, headers, body, path), error)
+        if error is not None:
+            raise error
+        return Answer(status, headers, body, path)
+
+    def _failed(self, method: str, path: str, error: Exception, started: float) -> errors.ApiError:
+        found = self.told(error, path)
+        self._report(method, path, started, Answer(0, {}, b"", path), found)
+        return found
+
+    def _report(
+        self, method: str, path: str, started: float, answer: Answer, error: errors.ApiError | None
+    ) -> None:
+        if self._observe is None:
+            return
+        self._observe(
+            Exchange(
+                method=method,
+                path=path,
+                status=answer.status,
+                latency_s=self._clock() - started,
+                at=self._now(),
+                server_version=self.server_version.text,
+                request_id=answer.headers.get("x-coder-request-id", "")[:64],
+                clock_offset_s=self.clock_offset_s,
+                size=len(answer.body),
+                error=error,
+            )
+        )
+
+    def _note(self, headers: Mapping[str, str]) -> None:
+        version = headers.get("x-coder-build-version", "")
+        if version and version != self.server_version.text:
+            self.server_version = ServerVersion.parse(version)
+            self.absences.saw_version(version)
+        there = http_date(headers.get("date", ""))
+        if there is not None:
+            self.clock_offset_s = (there - self._now()).total_seconds()
+
+    def saw_handshake(self, headers: Mapping[str, str]) -> None:
+        """Headers of a websocket's answer tell version and clock too. Names in lower case."""
+        self._note(headers)
+
+    def told(self, error: Exception, path: str) -> errors.ApiError:
+        """The named error for whatever a stream's library raised, without the token in any text."""
+        return self._told(error_from_exception(error, path, self.origin))
+
+    def _told(self, error: errors.ApiError) -> errors.ApiError:
+        """A server or proxy may echo the request: take the secrets out of what is going to be shown."""
+        secrets = [
+            value.reveal() for value in (self._token, *self._extra.values()) if not isinstance(value, str)
+        ]
+        for secret in filter(None, secrets):
+            if secret in error.detail:
+                error.detail = error.detail.replace(secret, "…")
+                error.args = (f"{error.title}: {error.detail}",)
+        return error
+
+    # -- what a connection needs --------------------------------------------------------------------------------
+
+    def url(self, path: str, query: Query | None = None) -> str:
+        """Absolute URL below the configured origin.
+
+        Raises:
+            ValueError: not a path of the API.
+        """
+        if not path.startswith("/api/"):
+            raise ValueError("not a path of the API")
+        pairs = [(name, value) for name, value in (query or {}).items() if value is not None]
+        encoded = urlencode(pairs, doseq=True, quote_via=quote)
+        return f"{self.origin}{path}?{encoded}" if encoded else f"{self.origin}{path}"
+
+    def headers(self) -> dict[str, str]:
+        """Headers of every request, the token among them: only for a request to `url()`."""
+        found = {
+            name: value if isinstance(value, str) else value.reveal() for name, value in self._extra.items()
+        }
+        found[LOGIN_HEADER] = self._token.reveal()
+        found["User-Agent"] = user_agent()
+        return found
+
+    async def ssl_context(self) -> ssl.SSLContext | None:
+        """The TLS settings for a websocket; None when the deployment is plain http."""
+        await self._open()
+        return self._ssl if self.origin.startswith("https:") else None
+
+    async def _open(self) -> httpx.AsyncClient:
+        if self._http is not None:
+            return self._http
+        async with self._opening:
+            if self._http is None:
+                try:
+                    context, http = await asyncio.to_thread(
+                        transport.build, self.origin, self._tls, self._http_transport
+                    )
+                except OSError as error:
+                    raise errors.TlsFailure(
+                        f"The certificate files cannot be used: {error.strerror}"
+                    ) from None
+                self._ssl, self._http = context, http
+            return self._http
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
