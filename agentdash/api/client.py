@@ -31,6 +31,7 @@ from agentdash.api.exchange import (
 )
 from agentdash.api.mapping import RawAnswer, error_from, error_from_exception, http_date
 from agentdash.api.schema import Decoded, NotDecodable, decode, decode_list
+from agentdash.api.schema.base import Bool, from_json
 from agentdash.api.version import Absences, ServerVersion
 from agentdash.wire.budget import RequestBudget
 
@@ -113,9 +114,7 @@ class Client:
         self, kind: type[T], path: str, query: Query | None = None, timeout_s: float = TIMEOUT_S
     ) -> tuple[T, ...]:
         """GET a bare list; `null` is an empty one."""
-        answer = await self.request("GET", path, query=query, timeout_s=timeout_s)
-        found: Decoded[tuple[T, ...]] = await self._decode(answer, decode_list, kind)
-        return found.value
+        return await self.read_list(kind, await self.request("GET", path, query=query, timeout_s=timeout_s))
 
     async def send(
         self,
@@ -139,6 +138,16 @@ class Client:
             MalformedAnswer, NotCoder: it is something else.
         """
         found: Decoded[M] = await self._decode(answer, decode, kind)
+        return found.value
+
+    async def read_list(self, kind: type[T], answer: Answer) -> tuple[T, ...]:
+        """Decode an answer's body as a list, `null` as an empty one; errors as of `read`."""
+        found: Decoded[tuple[T, ...]] = await self._decode(answer, decode_list, kind)
+        return found.value
+
+    async def read_flags(self, answer: Answer) -> dict[str, bool]:
+        """Decode an answer's body as a map of names to yes or no; errors as of `read`."""
+        found: Decoded[dict[str, bool]] = await self._decode(answer, from_json, dict[str, Bool])
         return found.value
 
     async def _decode(self, answer: Answer, how: Callable[[Any, bytes], Decoded[T]], kind: Any) -> Decoded[T]:

@@ -181,7 +181,7 @@ def decode(kind: type[M], raw: bytes | str) -> Decoded[M]:
     Raises:
         NotDecodable: no JSON, or not an object.
     """
-    decoded: Decoded[M] = _decode(kind, raw)
+    decoded: Decoded[M] = from_json(kind, raw)
     return decoded
 
 
@@ -192,11 +192,16 @@ def decode_list(kind: type[T], raw: bytes | str) -> Decoded[tuple[T, ...]]:
         NotDecodable: no JSON, or neither a list nor null.
     """
     items: Any = tuple[Annotated[kind, Lenient()], ...] | None  # type: ignore[valid-type]
-    found = _decode(items, raw)
+    found = from_json(items, raw)
     return Decoded(found.value or (), found.notes)
 
 
-def _decode(kind: Any, raw: bytes | str) -> Decoded[Any]:
+def from_json(kind: Any, raw: bytes | str) -> Decoded[Any]:
+    """Read JSON text as any type made of this room's field types.
+
+    Raises:
+        NotDecodable: no JSON, or the outermost value is not of that kind.
+    """
     adapter = _adapter(kind)
     notes: list[Note] = []
     try:
