@@ -13,6 +13,7 @@ from agentdash.api.schema.base import (
     Int,
     Items,
     Lenient,
+    Level,
     Maybe,
     NullableBool,
     NullableId,
@@ -194,7 +195,7 @@ class AgentLog(Wire):
     id: Int = 0
     created_at: Timestamp = None
     output: Str = ""
-    level: Str = "info"
+    level: Level = "info"
     source_id: Id = ""
 
 

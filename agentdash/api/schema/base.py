@@ -129,6 +129,10 @@ Float: TypeAlias = Annotated[float, Lenient(0.0)]
 NullableFloat: TypeAlias = Annotated[float | None, Lenient(None)]
 Bool: TypeAlias = Annotated[bool, Lenient(False)]
 NullableBool: TypeAlias = Annotated[bool | None, Lenient(None)]
+Yes: TypeAlias = Annotated[bool, Lenient(True)]
+"""A boolean that is true when missing."""
+Level: TypeAlias = Annotated[str, Lenient("info")]
+"""A log level; absent on old lines, which then are `info` (contract: agents.md §3.2)."""
 Timestamp: TypeAlias = Annotated[Annotated[datetime, _AsUtc()] | None, Lenient(None)]
 """Aware UTC, microseconds; absent, null, Go's zero time and garbage are all None (contract: README §6)."""
 Items: TypeAlias = Annotated[tuple[Annotated[T, Lenient()], ...], Lenient(())]

@@ -13,6 +13,7 @@ from agentdash.api.schema.base import (
     Int,
     Items,
     Lenient,
+    Level,
     Maybe,
     NullableBool,
     NullableId,
@@ -21,6 +22,7 @@ from agentdash.api.schema.base import (
     Strings,
     Timestamp,
     Wire,
+    Yes,
 )
 
 
@@ -135,7 +137,7 @@ class Build(Wire):
 
 
 class WorkspaceHealth(Wire):
-    healthy: Bool = True
+    healthy: Yes = True
     failing_agents: Items[str] = ()
 
 
@@ -193,7 +195,7 @@ class BuildLog(Wire):
     id: Int = 0
     created_at: Timestamp = None
     log_source: Str = ""
-    log_level: Str = "info"
+    log_level: Level = "info"
     stage: Str = ""
     output: Str = ""
 
