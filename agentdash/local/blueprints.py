@@ -6,7 +6,7 @@ varied by the player within `jitter`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +129,41 @@ class Blueprint:
     has_ai_task: bool = False
     has_external_agent: bool = False
     tags: tuple[tuple[str, str], ...] = ()
+
+
+def change_agent(blueprint: Blueprint, agent: str, /, **changes: object) -> Blueprint:
+    """The blueprint with fields of one agent's plan replaced. Raises `KeyError` when no agent has that name."""
+    found = False
+    resources = []
+    for resource in blueprint.resources:
+        agents = []
+        for plan in resource.agents:
+            if plan.name == agent:
+                found = True
+                plan = replace(plan, **changes)  # type: ignore[arg-type]  # noqa: PLW2901
+            agents.append(plan)
+        resources.append(replace(resource, agents=tuple(agents)))
+    if not found:
+        raise KeyError(agent)
+    return replace(blueprint, resources=tuple(resources))
+
+
+def change_script(blueprint: Blueprint, agent: str, script: str, /, **changes: object) -> Blueprint:
+    """The blueprint with fields of one script's plan replaced. Raises `KeyError` when there is none."""
+    plan = find_agent_plan(blueprint, agent)
+    if all(item.display_name != script for item in plan.scripts):
+        raise KeyError(script)
+    scripts = tuple(
+        replace(item, **changes) if item.display_name == script else item  # type: ignore[arg-type]
+        for item in plan.scripts
+    )
+    return change_agent(blueprint, agent, scripts=scripts)
+
+
+def find_agent_plan(blueprint: Blueprint, agent: str) -> AgentPlan:
+    """The plan of that agent. Raises `KeyError` when there is none."""
+    for resource in blueprint.resources:
+        for plan in resource.agents:
+            if plan.name == agent:
+                return plan
+    raise KeyError(agent)

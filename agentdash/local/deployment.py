@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -68,6 +68,8 @@ class Deployment:
         self.health: dict[str, HealthSection] = {}
         self.health_time: datetime = self.clock.now()
         self.dismissed_healthchecks: list[str] = []
+        self.dispatch: Callable[[], None] = lambda: None
+        """Called when the queue changed; set by the player."""
         self._agents: dict[str, Agent] = {}
         self._builds: dict[str, Build] = {}
         self._open_jobs: list[Job] = []
@@ -75,6 +77,11 @@ class Deployment:
         self._next_build_log_id = 1000
 
     # ids and time
+
+    def use_clock(self, clock: Clock) -> None:
+        """Go on with another clock, planned events included."""
+        self.timeline.move_to(clock)
+        self.clock = clock
 
     def now(self) -> datetime:
         """The server's clock."""
@@ -235,6 +242,10 @@ class Deployment:
         jobs = [job for job in self._open_jobs if job.status == "pending"]
         return sorted(jobs, key=lambda job: (job.initiator_id == PREBUILDS_USER_ID, job.created_at, job.id))
 
+    def running_jobs(self) -> list[Job]:
+        """Jobs a daemon holds: running or canceling."""
+        return [job for job in self._open_jobs if job.is_active and job.started_at is not None]
+
     def queue_position(self, job: Job) -> tuple[int, int]:
         """(position, size) among the pending jobs that live daemons could take (contract: fleet.md §6.1).
 
@@ -263,6 +274,11 @@ class Deployment:
         return (len(matched), available, max(seen, default=None))
 
     # writes that need care
+
+    def register_agents(self, build: Build) -> None:
+        """Index the agents of a build's resources, made when its job ends."""
+        for agent in build.agents:
+            self._agents[agent.id] = agent
 
     def touch(self, workspace: Workspace, owner_id: str | None = None) -> None:
         """Push a workspace event to the owner's channel (or to that of an earlier owner)."""

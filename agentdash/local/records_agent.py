@@ -251,12 +251,16 @@ class Agent:
     logs_length: int = 0
     logs_overflowed: bool = False
     metadata: list[MetadataItem] = field(default_factory=list)
+    frozen_metadata: set[str] = field(default_factory=set)
+    """Keys whose script is stuck: nobody collects them any more."""
     ports: list[Port] = field(default_factory=list)
     containers: Containers = field(
         default_factory=lambda: Containers(
             failure=(403, "Dev Container feature not enabled.", "Set CODER_AGENT_DEVCONTAINERS_ENABLE=true.")
         )
     )
+    process: int = 0
+    """Counts the agent's processes on this row; what an earlier one had still to do is dropped."""
     is_unreachable: bool = False
     """The row says connected, the tunnel cannot be built: live-agent calls hang, then 500."""
     owner_id_at_connect: str = ""

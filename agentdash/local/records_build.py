@@ -121,6 +121,10 @@ class Build:
     daily_cost: int = 0
     has_ai_task: bool = False
     has_external_agent: bool = False
+    is_claim: bool = False
+    """Made by the claim of a prebuild: its agent processes survive and are told to start over."""
+    is_hung: bool = False
+    """The provisioner went silent: the player makes no further step."""
     on_success: Callable[[], None] | None = None
     """What follows a success, e.g. the start half of a restart."""
 

@@ -130,8 +130,11 @@ class Workspace:
     """User ids that may read the workspace besides its owner."""
     port_shares: list[PortShare] = field(default_factory=list)
     is_deleted: bool = False
+    blueprint: Blueprint | None = None
+    """What this workspace's builds make, where that differs from its template version's."""
     player: Callable[[Build], None] | None = None
-    """Plays a queued build instead of the world; for the workspace of this machine."""
+    """Called when a daemon has taken a build of this workspace: plays it instead of the world, and ends with
+    `queueing.finish_job`; for the workspace of this machine."""
 
     @property
     def is_prebuild(self) -> bool:

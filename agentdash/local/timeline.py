@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from agentdash.local.clock import Clock, ManualClock
@@ -55,6 +55,29 @@ class Timeline:
             self.after(interval_s(), again)
 
         self.after(interval_s(), again)
+
+    def spawn(self, story: Iterator[float], is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Play a generator that yields the seconds to wait before it goes on.
+
+        Its first step is made at once; it is dropped as soon as `is_wanted()` is False at a step.
+        """
+
+        def step() -> None:
+            if not is_wanted():
+                return
+            delay_s = next(story, None)
+            if delay_s is not None:
+                self.after(delay_s, step)
+
+        step()
+
+    def move_to(self, clock: Clock) -> None:
+        """Go on with another clock: what was due in n seconds is due in n seconds of the new one."""
+        shift_s = clock.monotonic() - self._clock.monotonic()
+        for appointment in self._queue:
+            appointment.due_s += shift_s
+        self._clock = clock
+        self._news.set()
 
     @property
     def next_due_s(self) -> float | None:
