@@ -10,11 +10,13 @@ import asyncio
 import os
 import pwd
 import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import psutil
 
 GRACE_S = 1.0
+_POLL_S = 0.02
 _HIDDEN_NAMES = frozenset({"CODER_URL", "CODER_HEADER", "CODER_HEADER_COMMAND"})
 _HIDDEN_WORDS = ("CODER_SESSION_TOKEN", "CODER_AGENT_TOKEN", "AGENTDASH_")
 
@@ -71,9 +73,21 @@ def _end(processes: list[psutil.Process], grace_s: float) -> None:
     for process in processes:
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGCONT):
             _quietly(process.send_signal, number)
-    _, alive = psutil.wait_procs(processes, timeout=grace_s)
+    deadline = time.monotonic() + grace_s
+    # psutil's own wait would reap our children behind asyncio's back.
+    alive = [process for process in processes if _is_alive(process)]
+    while alive and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+        alive = [process for process in alive if _is_alive(process)]
     for process in alive:
         _quietly(process.kill)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _quietly(call: Callable[..., object], *args: object) -> None:

@@ -169,6 +169,11 @@ class PtySessions:
         self._cleanups: set[asyncio.Task[None]] = set()
         self._leftovers: list[psutil.Process] = []
 
+    @property
+    def count(self) -> int:
+        """Live sessions."""
+        return len(self._sessions)
+
     def find(self, key: Key) -> PtySession | None:
         """The live session of that key."""
         return self._sessions.get(key)
