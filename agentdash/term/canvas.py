@@ -1,0 +1,381 @@
+"""The cells of the screen: drawing runs of text, scrolling, what changed since the last look."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final
+
+import pyte
+from pyte import charsets, graphics
+from pyte.screens import Char
+
+from agentdash.term import style as st
+from agentdash.term.cells import ZWJ, classes, compose, extended, is_mark, joins, spread, width
+from agentdash.term.modes import Modes
+from agentdash.term.row import MIXED, Line, Row, is_narrow, plain_row
+
+_NAMES: Final = [*graphics.FG_ANSI.values()][:8] + ["bright" + n for n in [*graphics.FG_ANSI.values()][:8]]
+
+
+def _name(color: st.Color) -> str:
+    """A colour in pyte's words."""
+    if color is None:
+        return "default"
+    if isinstance(color, tuple):
+        return "{:02x}{:02x}{:02x}".format(*color)
+    return _NAMES[color] if color < 16 else str(graphics.FG_BG_256[color])
+
+
+def char_of(text: str, code: int) -> Char:
+    """A cell as pyte gives it."""
+    s = st.style_of(code)
+    return Char(text, _name(s.fg), _name(s.bg), s.bold, s.italic, s.underline, s.strike, s.reverse, s.blink)
+
+
+class Cursor(pyte.screens.Cursor):
+    """pyte's cursor with its look packed into `code`. `x` equals the width while a wrap is pending."""
+
+    __slots__ = ("code",)
+
+    def __init__(self) -> None:
+        self.x = 0
+        self.y = 0
+        self.hidden = False
+        self.code = 0
+
+    @property
+    def attrs(self) -> Char:  # type: ignore[override]  # made when somebody asks
+        """The look as pyte gives it."""
+        return char_of(" ", self.code)
+
+
+class _CellsOfRow:
+    """One line of `buffer`: index by column."""
+
+    def __init__(self, canvas: Canvas, row: Row) -> None:
+        self._canvas, self._row = canvas, row
+
+    def __getitem__(self, x: int) -> Char:
+        chars, codes = self._row.cells(self._canvas.columns)
+        return char_of(chars[x], codes[x]) if 0 <= x < len(chars) else char_of(" ", 0)
+
+
+class _Buffer:
+    """pyte's `buffer[y][x]`, read-only, made cell by cell."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        self._canvas = canvas
+
+    def __getitem__(self, y: int) -> _CellsOfRow:
+        return _CellsOfRow(self._canvas, self._canvas.rows[y])
+
+
+class Canvas(pyte.Screen):
+    """The state of a screen and what draws on it.
+
+    The scroll region is `top` to `bottom`, both inclusive, and always set. `rows` is one list object for
+    as long as the screen is neither switched nor resized.
+    """
+
+    cursor: Cursor
+
+    def __init__(self, columns: int, lines: int, history: int) -> None:
+        self.columns, self.lines = columns, lines
+        self.history: deque[Line | str] = deque(maxlen=max(history, 0))
+        self.pullable = 0  # lines at the end of the history that growing the screen may take back
+        self.dirty: set[int] = set()
+        self._scrolled = 0  # lines the whole screen went up since the last look; `lines` means all is new
+        self.rows = [Row() for _ in range(lines)]
+        self.modes = Modes()
+        self.cursor = Cursor()
+        self.top, self.bottom = 0, lines - 1
+        self.charset = 0
+        self.g0_charset: str = charsets.LAT1_MAP
+        self.g1_charset: str = charsets.LAT1_MAP
+        self.tabstops: set[int] = set(range(8, columns, 8))
+        self.title = ""
+        self.icon_name = ""
+        self._bells = 0
+        self._joining = False
+
+    @property
+    def buffer(self) -> Any:  # type: ignore[override]  # pyte's is a dict of dicts, this one a view
+        """Cells as `buffer[y][x]`, each a pyte `Char`."""
+        return _Buffer(self)
+
+    @property
+    def display(self) -> list[str]:
+        """The screen's lines as text, padded to its width."""
+        return [row.text(self.columns) for row in self.rows]
+
+    @property
+    def is_translating(self) -> bool:
+        """Whether the character set in use is not the plain one."""
+        return (self.g1_charset if self.charset else self.g0_charset) is not charsets.LAT1_MAP
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether printable ASCII goes to the cells as it is."""
+        return self.modes.autowrap and not self.modes.insert and not self.is_translating
+
+    @property
+    def has_region(self) -> bool:
+        """Whether only part of the screen scrolls."""
+        return self.top > 0 or self.bottom < self.lines - 1
+
+    # -- drawing -------------------------------------------------------------
+
+    def draw(self, data: str) -> None:
+        """Draw text without control characters at the cursor."""
+        if self.is_translating:
+            data = data.translate(self.g1_charset if self.charset else self.g0_charset)
+        if data.isascii() or (not self._joining and is_narrow(data)):
+            self.draw_narrow(data)
+            return
+        plain = classes().all_plain
+        if not plain(data):
+            data = compose(data)
+        if self._joining or self.modes.insert or not plain(data):
+            self._draw_odd(data)
+            return
+        columns = len(data) + len(classes().wide.findall(data))
+        if self.cursor.x + columns <= self.columns:
+            self._place(data, columns, MIXED)
+        else:
+            self._draw_cells(spread(data))
+
+    def draw_narrow(self, text: str) -> None:
+        """Draw characters of one column each."""
+        cur, cols = self.cursor, self.columns
+        if cur.x + len(text) <= cols and not self.modes.insert:
+            self._place(text, len(text), 1)
+            return
+        at = 0
+        while at < len(text):
+            if cur.x >= cols:
+                self._wrap()
+            room = cols - cur.x
+            part = text[at : at + room]
+            if len(text) - at > room and not self.modes.autowrap:
+                part = part[:-1] + text[-1]
+                at = len(text)
+            if self.modes.insert:
+                self.insert_characters(len(part))
+            self._place(part, len(part), 1)
+            at += room
+
+    def _draw_cells(self, cells: list[str]) -> None:
+        """Draw narrow and wide cells that may not fit on the line."""
+        cur, cols = self.cursor, self.columns
+        at, total = 0, len(cells)
+        while at < total:
+            if cur.x >= cols:
+                self._wrap()
+            end = min(total, at + cols - cur.x)
+            if end < total and not cells[end]:  # a wide character is never cut in two
+                end -= 1
+            if end > at:
+                self._place("".join(cells[at:end]), end - at, MIXED)
+                at = end
+            elif self.modes.autowrap and cols > 1:
+                self._wrap()
+            else:  # no room for it anywhere on this line: as terminals do, not drawn
+                at += 2
+
+    def _draw_odd(self, data: str) -> None:
+        """Draw character by character: marks, joiners, flags, rare scripts, insert mode."""
+        cur, cols = self.cursor, self.columns
+        for char in data:
+            columns = width(char)
+            row = self.rows[cur.y]
+            previous = self._previous(row)
+            cell = row.cells(cols)[0][previous - 1] if previous else ""
+            joined = columns and joins(cell, char) and (self._joining or cell[-1] != ZWJ)
+            self._joining = char == ZWJ
+            if joined or not columns:
+                if previous and (joined or is_mark(char)):
+                    self._extend(row, previous - 1, char)
+                continue
+            if cur.x + columns > cols:
+                if self.modes.autowrap and columns <= cols:
+                    self._wrap()
+                elif columns > 1:
+                    continue
+            if self.modes.insert:
+                self.insert_characters(columns)
+            self._place(char, columns, columns)
+
+    def _previous(self, row: Row) -> int:
+        """One more than the column of the cell left of the cursor; 0 when there is none."""
+        x = min(self.cursor.x, self.columns)
+        if x > 1 and not row.cells(self.columns)[0][x - 1]:
+            return x - 1
+        return x
+
+    def _extend(self, row: Row, x: int, char: str) -> None:
+        """Add a mark to the cell at `x`; some symbols become wide by it."""
+        chars, codes = row.cells(self.columns)
+        cell, wide = extended(chars[x] or " ", char)
+        if wide and (x + 1 < self.columns and chars[x + 1]):
+            if x + 2 < self.columns and not chars[x + 2]:
+                chars[x + 2], codes[x + 2] = " ", 0
+            chars[x + 1], codes[x + 1] = "", codes[x]
+            self.cursor.x = max(self.cursor.x, x + 2)
+        elif wide:  # no column left for it: drawn narrow, without the selector
+            return
+        chars[x] = cell
+        self.dirty.add(self.cursor.y)
+
+    def _place(self, text: str, columns: int, kind: int) -> None:
+        """Write a run that fits at the cursor, and move the cursor behind it."""
+        cur = self.cursor
+        x = min(cur.x, self.columns - 1)
+        row, end = self.rows[cur.y], x + columns
+        if row.chars is None and x >= row.n:
+            if x > row.n:
+                row.segs.append((" " * (x - row.n), 0, 1))
+            row.segs.append((text, cur.code, kind))
+            row.n = end
+        else:
+            chars, codes = row.cells(self.columns)
+            if not chars[x] and x:
+                chars[x - 1], codes[x - 1] = " ", 0
+            if end < self.columns and not chars[end]:
+                chars[end], codes[end] = " ", 0
+            chars[x:end] = text if kind == 1 else spread(text)
+            codes[x:end] = [cur.code] * columns
+        cur.x = end if end < self.columns or self.modes.autowrap else self.columns - 1
+        self.dirty.add(cur.y)
+
+    def _wrap(self) -> None:
+        """Go on at the beginning of the next line."""
+        cur = self.cursor
+        if not self.modes.autowrap:
+            cur.x = self.columns - 1
+            return
+        cur.x = 0
+        self.rows[cur.y].wrapped = True
+        self.index()
+
+    # -- scrolling -----------------------------------------------------------
+
+    def blank(self) -> Row:
+        """A new line in the cursor's background."""
+        code = self.cursor.code & st.BG
+        return plain_row(" " * self.columns, code) if code else Row()
+
+    def index(self) -> None:
+        """One line down, scrolling the region at its end."""
+        cur = self.cursor
+        if cur.y == self.bottom:
+            self.scroll_up(1)
+        elif cur.y < self.lines - 1:
+            cur.y += 1
+
+    def reverse_index(self) -> None:
+        """One line up, scrolling the region at its beginning."""
+        cur = self.cursor
+        if cur.y == self.top:
+            self.scroll_down(1, self.top)
+        elif cur.y:
+            cur.y -= 1
+
+    def scroll_up(self, count: int | None = None) -> None:
+        """Move the region's lines up. What leaves the top of the screen goes into the scrollback.
+
+        Lines that leave a region further down were part of a picture, not of the output.
+        """
+        top, bottom, rows = self.top, self.bottom, self.rows
+        count = min(count or 1, bottom + 1 - top)
+        if top == 0 and not self.modes.alternate_screen:
+            self.history.extend([row.packed() for row in rows[:count]])
+            self.pullable = min(self.pullable + count, len(self.history))
+        del rows[top : top + count]
+        rows[bottom + 1 - count : bottom + 1 - count] = [self.blank() for _ in range(count)]
+        if top == 0 and bottom == self.lines - 1:
+            self.went_up(count)
+        else:
+            self.dirty.update(range(top, bottom + 1))
+
+    def scroll_down(self, count: int, top: int) -> None:
+        """Move the lines from `top` to the end of the region down; the last ones are lost."""
+        bottom, rows = self.bottom, self.rows
+        count = min(count, bottom + 1 - top)
+        del rows[bottom + 1 - count : bottom + 1]
+        rows[top:top] = [self.blank() for _ in range(count)]
+        self.dirty.update(range(top, bottom + 1))
+
+    def went_up(self, count: int) -> None:
+        """Note that the whole screen moved up, so that a painter may scroll instead of repainting."""
+        lines = self.lines
+        if self._scrolled >= lines:
+            return
+        self._scrolled += count
+        if self._scrolled >= lines:
+            self.touch()
+            return
+        moved = [y - count for y in self.dirty if y >= count]
+        self.dirty.clear()
+        self.dirty.update(moved, range(lines - count, lines))
+
+    def touch(self) -> None:
+        """Everything has to be painted anew."""
+        self._scrolled = self.lines
+        self.dirty.update(range(self.lines))
+
+    def draw_block(self, lines: list[str]) -> None:
+        """CR LF, then each of `lines` with CR LF behind it.
+
+        Only for printable ASCII narrower than the screen, no scroll region, no insert mode, no
+        background. Lines that scroll through between two looks are never built.
+        """
+        cur, rows, last = self.cursor, self.rows, self.lines - 1
+        cur.x = 0
+        at, y = 0, cur.y
+        if y < last:
+            y += 1
+            while y < last and at < len(lines):
+                self._overlay(rows[y], lines[at])
+                self.dirty.add(y)
+                at += 1
+                y += 1
+            cur.y = y
+            if at == len(lines):
+                return
+            self._overlay(rows[y], lines[at])
+            at += 1
+        self._scroll_in(lines[at:])
+
+    def _overlay(self, row: Row, text: str) -> None:
+        """Write a line over what stands there."""
+        if not text:
+            return
+        if row.chars is None and row.n == 0:
+            row.segs.append((text, self.cursor.code, 1))
+            row.n = len(text)
+            return
+        chars, codes = row.cells(self.columns)
+        end = len(text)
+        if end < self.columns and not chars[end]:
+            chars[end], codes[end] = " ", 0
+        chars[:end] = text
+        codes[:end] = [self.cursor.code] * end
+
+    def _scroll_in(self, lines: list[str]) -> None:
+        """The cursor is on the last line: scroll, then write and scroll each of `lines`."""
+        rows, code, keep = self.rows, self.cursor.code, self.lines - 1
+        count = len(lines) + 1
+        through = max(0, len(lines) - keep)
+        leaving = rows[: min(self.lines, count)]
+        if not self.modes.alternate_screen:
+            history = self.history
+            history.extend([row.packed() for row in leaving])
+            if through and not code:
+                history.extend(lines[:through])
+            elif through:
+                history.extend([Line([(text, code)] if text else [], False) for text in lines[:through]])
+            self.pullable = min(self.pullable + count, len(history))
+        del rows[: len(leaving)]
+        rows += [plain_row(text, code) for text in lines[through:]]
+        rows.append(Row())
+        self.went_up(count)

@@ -1,0 +1,156 @@
+"""Resizing as tmux does it: lines that were wrapped are joined and wrapped anew, on screen and above it."""
+
+from __future__ import annotations
+
+from agentdash.term.cells import width
+from agentdash.term.row import Line, Row, cells_of, pieces_of, row_of
+
+
+class _Logical:
+    """What the program wrote as one line, over several rows."""
+
+    __slots__ = ("chars", "codes")
+
+    def __init__(self) -> None:
+        self.chars: list[str] = []
+        self.codes: list[int] = []
+
+    def add(self, chars: list[str], codes: list[int]) -> None:
+        self.chars += chars
+        self.codes += codes
+
+    def cut(self, columns: int) -> list[tuple[int, int]]:
+        """Where each row of the new width begins and ends; a wide character is not cut in two."""
+        chars, total, start = self.chars, len(self.chars), 0
+        out: list[tuple[int, int]] = []
+        while total - start > columns:
+            end = start + columns
+            if not chars[end] and columns > 1:
+                end -= 1
+            out.append((start, end))
+            start = end
+        out.append((start, total))
+        return out
+
+
+def reflow_history(lines: list[Line | str], columns: int) -> list[Line | str]:
+    """Scrollback lines wrapped to a new width; the last one must not be wrapped into the screen."""
+    out: list[Line | str] = []
+    joined = _Logical()
+    is_joining = False
+    for line in lines:
+        wrapped = not isinstance(line, str) and line.wrapped
+        if isinstance(line, str) and not is_joining and len(line) * 2 <= columns:
+            out.append(line)  # short enough whatever its characters are
+            continue
+        if isinstance(line, str) and not is_joining and line.isascii():
+            out += _cut_plain(line, columns)
+            continue
+        joined.add(*cells_of(line))
+        is_joining = wrapped
+        if not wrapped:
+            out += _packed(joined, columns)
+            joined = _Logical()
+    if joined.chars:
+        out += _packed(joined, columns)
+    return out
+
+
+def _cut_plain(text: str, columns: int) -> list[Line | str]:
+    """A plain line of one column a character."""
+    if len(text) <= columns:
+        return [text]
+    parts = [text[at : at + columns] for at in range(0, len(text), columns)]
+    return [*(Line([(part, 0)], True) for part in parts[:-1]), parts[-1]]
+
+
+def _packed(joined: _Logical, columns: int) -> list[Line | str]:
+    spans = joined.cut(columns)
+    return [
+        row_of(joined.chars[start:end], joined.codes[start:end], end - start, wrapped=at < len(spans) - 1).packed()
+        for at, (start, end) in enumerate(spans)
+    ]  # fmt: skip
+
+
+class Reflowed:
+    """The result of `reflow_screen`: rows, what overflowed at the top is for the caller to cut off."""
+
+    __slots__ = ("rows", "x", "y")
+
+    def __init__(self, rows: list[Row], x: int, y: int) -> None:
+        self.rows, self.x, self.y = rows, x, y
+
+
+def reflow_screen(
+    head: list[Line | str], rows: list[Row], old_columns: int, columns: int, cursor: tuple[int, int]
+) -> Reflowed:
+    """Wrap the screen's rows to a new width.
+
+    Args:
+        head: The scrollback lines that are wrapped into the first row, if any.
+        rows: The screen's rows.
+        old_columns: Their width.
+        columns: The new width.
+        cursor: Its column and row in the old picture.
+
+    Returns:
+        All rows of the new picture from the first of `head` on, and where the cursor is in it.
+    """
+    out: list[Row] = []
+    x, y = cursor
+    new_x = new_y = 0
+    joined = _Logical()
+    at: int | None = None  # cells before the cursor in the line being joined
+    for line in head:
+        joined.add(*cells_of(line))
+    for number, row in enumerate(rows):
+        if number == y:
+            at = len(joined.chars) + x
+        used = old_columns if row.wrapped else row.used()
+        chars, codes = row.cells(old_columns)
+        if row.wrapped and chars[-1] == " " and not codes[-1] and number + 1 < len(rows):
+            used = old_columns - _wide_gap(rows[number + 1], old_columns)
+        joined.add(chars[:used], codes[:used])
+        if row.wrapped and number + 1 < len(rows):
+            continue
+        if at is not None:
+            new_x, new_y = _locate(joined, at, columns)
+            new_y += len(out)
+        out += _rows(joined, columns)
+        joined, at = _Logical(), None
+    return Reflowed(out, new_x, new_y)
+
+
+def _wide_gap(following: Row, columns: int) -> int:
+    """1 when the next row begins with a wide character, for which the last column was left free."""
+    chars, _ = following.cells(columns)
+    return int(columns > 1 and not chars[1])
+
+
+def _rows(joined: _Logical, columns: int) -> list[Row]:
+    spans = joined.cut(columns)
+    return [
+        row_of(joined.chars[start:end], joined.codes[start:end], columns, wrapped=at < len(spans) - 1)
+        for at, (start, end) in enumerate(spans)
+    ]
+
+
+def _locate(joined: _Logical, at: int, columns: int) -> tuple[int, int]:
+    """Column and row of the cell `at` of a joined line; behind its end on its last row."""
+    spans = joined.cut(columns)
+    for number, (start, end) in enumerate(spans):
+        if at < end or number == len(spans) - 1:
+            return min(at - start, columns), number
+    return 0, 0
+
+
+def text_of(line: Line | str | Row) -> str:
+    """The characters of a line, trailing blanks left out unless the line goes on."""
+    text = "".join([text for text, _ in pieces_of(line)])
+    wrapped = not isinstance(line, str) and line.wrapped
+    return text if wrapped else text.rstrip(" ")
+
+
+def is_wide(cell: str) -> bool:
+    """Whether a cell's character takes two columns."""
+    return bool(cell) and width(cell[0]) == 2

@@ -1,0 +1,197 @@
+"""One line of cells, on screen and in the scrollback."""
+
+from __future__ import annotations
+
+from array import array
+from itertools import groupby
+from typing import Final
+
+from agentdash.term.cells import classes, clusters, spread
+from agentdash.term.style import Style, style_of
+
+Runs = list[tuple[str, Style]]
+"""Pieces of a line from left to right, neighbours in different styles. Blank cells after the last drawn
+one are left out."""
+
+MIXED: Final = 0
+"""Width of a piece whose characters are narrow and wide."""
+
+
+class Row:
+    """A line of the screen.
+
+    Two forms. While it is only appended to (shells, compilers, logs) it is `segs`: pieces (text, style
+    code, width of each character) that cover the columns up to `n`; `chars` is then None. The first
+    random access turns it into two lists, one entry a column: `chars` and `codes`. The second column of
+    a wide character holds an empty string.
+    """
+
+    __slots__ = ("chars", "codes", "n", "segs", "wrapped")
+
+    def __init__(self) -> None:
+        self.segs: list[tuple[str, int, int]] = []
+        self.n = 0
+        self.chars: list[str] | None = None
+        self.codes: list[int] = []
+        self.wrapped = False
+
+    def cells(self, columns: int) -> tuple[list[str], list[int]]:
+        """Turn to random access; gives (chars, codes), each `columns` long."""
+        if self.chars is not None:
+            return self.chars, self.codes
+        chars: list[str] = []
+        codes: list[int] = []
+        for text, code, width in self.segs:
+            if width == 1:
+                chars += text
+                codes += [code] * len(text)
+            else:
+                part = spread(text)
+                chars += part
+                codes += [code] * len(part)
+        pad = columns - len(chars)
+        if pad > 0:
+            chars += " " * pad
+            codes += [0] * pad
+        self.chars, self.codes, self.segs = chars, codes, []
+        return chars, codes
+
+    def clear(self) -> None:
+        """Make the line blank in the default style."""
+        self.segs = []
+        self.n = 0
+        self.chars = None
+        self.codes = []
+        self.wrapped = False
+
+    def pieces(self) -> list[tuple[str, int]]:
+        """(text, style code) from left to right; may end in blanks."""
+        if self.chars is None:
+            return [(text, code) for text, code, _ in self.segs]
+        out: list[tuple[str, int]] = []
+        x = 0
+        for code, group in groupby(self.codes):
+            count = sum(1 for _ in group)
+            out.append(("".join(self.chars[x : x + count]), code))
+            x += count
+        return out
+
+    def text(self, columns: int) -> str:
+        """The line padded to the screen's width."""
+        if self.chars is None:
+            return "".join([seg[0] for seg in self.segs]) + " " * (columns - self.n)
+        return "".join(self.chars)
+
+    def used(self) -> int:
+        """Columns up to the last one that is not a blank in the default style."""
+        chars, codes = self.cells(self.n)
+        end = len(chars)
+        while end and chars[end - 1] == " " and not codes[end - 1]:
+            end -= 1
+        return end
+
+    def packed(self) -> Line | str:
+        """What the scrollback keeps: a bare string for a plain line."""
+        if self.chars is None and not self.wrapped:
+            segs = self.segs
+            if not segs:
+                return ""
+            if len(segs) == 1 and not segs[0][1]:
+                return segs[0][0]
+        return Line(self.pieces(), self.wrapped)
+
+
+def plain_row(text: str, code: int) -> Row:
+    """A line of narrow characters in one style."""
+    row = Row()
+    if text:
+        row.segs.append((text, code, 1))
+        row.n = len(text)
+    return row
+
+
+class Line:
+    """A line of the scrollback: text, and ten bytes for each run of one style."""
+
+    __slots__ = ("codes", "lengths", "text", "wrapped")
+
+    def __init__(self, pieces: list[tuple[str, int]], wrapped: bool) -> None:
+        while pieces and not wrapped:  # a wrapped line is full, its blanks count when it is joined
+            text, code = pieces[-1]
+            text = text if code else text.rstrip(" ")
+            if text:
+                pieces[-1] = text, code
+                break
+            del pieces[-1]
+        self.text = "".join([text for text, _ in pieces])
+        self.lengths = array("I", [len(text) for text, _ in pieces])
+        self.codes = array("Q", [code for _, code in pieces])
+        self.wrapped = wrapped
+
+    def pieces(self) -> list[tuple[str, int]]:
+        """(text, style code) from left to right."""
+        out: list[tuple[str, int]] = []
+        start = 0
+        for length, code in zip(self.lengths, self.codes, strict=True):
+            out.append((self.text[start : start + length], code))
+            start += length
+        return out
+
+
+def pieces_of(line: Line | str | Row) -> list[tuple[str, int]]:
+    """(text, style code) of a line wherever it is."""
+    if isinstance(line, str):
+        return [(line, 0)] if line else []
+    return line.pieces()
+
+
+def cells_of(line: Line | str) -> tuple[list[str], list[int]]:
+    """Cells and style codes of a line of the scrollback."""
+    chars: list[str] = []
+    codes: list[int] = []
+    for text, code in pieces_of(line):
+        part = list(text) if text.isascii() else clusters(text)
+        chars += part
+        codes += [code] * len(part)
+    return chars, codes
+
+
+def runs_of(pieces: list[tuple[str, int]], flip: int = 0) -> Runs:
+    """Pieces with their styles, equal neighbours joined, blanks at the end left out.
+
+    Args:
+        pieces: (text, style code) from left to right.
+        flip: Style bits to invert, for a screen in reverse video.
+    """
+    out: Runs = []
+    parts: list[str] = []
+    last = -1
+    for text, code in pieces:
+        if code == last:
+            parts.append(text)
+        else:
+            if parts:
+                out.append(("".join(parts), style_of(last ^ flip)))
+            parts, last = [text], code
+    if parts:
+        text = "".join(parts)
+        if not last and not flip:
+            text = text.rstrip(" ")
+        if text:
+            out.append((text, style_of(last ^ flip)))
+    return out
+
+
+def row_of(chars: list[str], codes: list[int], columns: int, *, wrapped: bool) -> Row:
+    """A screen line of given cells, cut or filled to the width."""
+    row = Row()
+    pad = columns - len(chars)
+    row.chars = chars[:columns] + [" "] * pad
+    row.codes = codes[:columns] + [0] * pad
+    row.wrapped = wrapped
+    return row
+
+
+def is_narrow(text: str) -> bool:
+    """Whether every character is plain and takes one column."""
+    return text.isascii() or classes().all_narrow(text) is not None

@@ -1,0 +1,295 @@
+"""Bytes in, calls on the screen out.
+
+One compiled expression splits a whole chunk into text and controls at C speed. What it cannot match (a
+sequence cut by the end of a frame, control characters inside one, strings) goes piece by piece through
+a small state machine and comes back.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Iterator
+from enum import Enum, auto
+from typing import Final
+
+from agentdash.term.controls import MAX_CONTROL, Controls
+from agentdash.term.reports import Reporter
+from agentdash.term.style import BG
+
+# Complete sequences, an OSC without control characters inside it, blocks of plain lines, single controls.
+_SPLIT: Final = re.compile(
+    "("
+    "\x1b(?:\\[[0-9;:<=>?]*[ -/]*[@-~]|\\][^\x00-\x1f]*(?:\x07|\x1b\\\\)|[ -/]*[0-~])"
+    "|\r\n(?:[ -~]*\r\n)*"
+    "|[\x00-\x1f\x7f-\x9f]"
+    ")"
+).split
+_CANCEL: Final = "\x18\x1a"
+_STRINGS: Final = "]PX^_k"
+
+
+class _State(Enum):
+    """What the machine is in the middle of."""
+
+    ESCAPE = auto()
+    SEQUENCE = auto()
+    STRING = auto()
+    STRING_END = auto()
+
+
+class Stream:
+    """Feeds one screen."""
+
+    def __init__(self, screen: Reporter) -> None:
+        self._screen = screen
+        self.controls = Controls(screen)
+        self._single: dict[str, Callable[[], None]] = {
+            "\r": screen.carriage_return,
+            "\n": screen.linefeed,
+            "\x0b": screen.linefeed,
+            "\x0c": screen.linefeed,
+            "\x08": screen.backspace,
+            "\t": screen.tab,
+            "\x07": screen.ring,
+            "\x0e": screen.shift_out,
+            "\x0f": screen.shift_in,
+        }
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was begun."""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._state: _State | None = None  # None: nothing is open
+        self._open = ""  # the sequence read so far, from its ESC on
+        self._string: list[str] = []
+        self._string_size = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes, cut anywhere."""
+        text = self._decoder.decode(data)
+        pieces = iter(_SPLIT(text)) if text else iter(())
+        while True:
+            if self._state is not None:
+                self._resume(pieces)
+                if self._state is not None:
+                    return
+            self._run(pieces)
+            if self._state is None:
+                return
+
+    def _run(self, pieces: Iterator[str]) -> None:  # noqa: C901, PLR0912, PLR0915  # see below
+        """Interpret pieces (text, control, text, …) until one begins what it does not end.
+
+        The hot loop: everything frequent is spelled out here, a call would cost as much as the work.
+        """
+        screen, controls, single = self._screen, self.controls, self._single
+        cur, dirty = screen.cursor, screen.dirty
+        actions, looks, places = controls.actions, controls.looks, controls.places
+        rows, modes = screen.rows, screen.modes
+        direct = screen.is_direct
+        cols = screen.columns
+        for text in pieces:
+            if text:
+                if direct and text.isascii() and (end := (x := cur.x) + len(text)) <= cols:
+                    row = rows[cur.y]
+                    chars = row.chars
+                    if chars is None:
+                        if x == row.n:
+                            row.segs.append((text, cur.code, 1))
+                            cur.x = row.n = end
+                            dirty.add(cur.y)
+                        else:
+                            screen.draw_narrow(text)
+                    elif chars[x] and (end == cols or chars[end]):
+                        if end == x + 1:
+                            chars[x] = text
+                            row.codes[x] = cur.code
+                        else:
+                            chars[x:end] = text
+                            row.codes[x:end] = [cur.code] * (end - x)
+                        cur.x = end
+                        dirty.add(cur.y)
+                    else:
+                        screen.draw_narrow(text)
+                else:
+                    screen.draw(text)
+            control = next(pieces, None)
+            if control is None:
+                return
+            first = control[0]
+            if first == "\x1b":
+                final = control[-1]
+                if final == "m":
+                    look = looks.get(control) or controls.look(control)
+                    cur.code = cur.code & look[0] | look[1]
+                    continue
+                if final == "H" and not modes.origin:
+                    place = places.get(control) or controls.place(control)
+                    if place is not None:
+                        cur.x, cur.y = place
+                        continue
+                action = actions.get(control) or controls.action(control)
+                if action is not None:
+                    action[0](*action[1])
+                    if action[2]:
+                        rows, modes, direct = screen.rows, screen.modes, screen.is_direct
+                elif self._begin(control):
+                    return
+            elif first == "\r":
+                size = len(control)
+                if size == 1:
+                    cur.x = 0
+                elif size == 2:
+                    cur.x = 0
+                    screen.index()
+                elif direct and not cur.code & BG and not screen.has_region:
+                    lines = control[2:-2].split("\r\n")
+                    if max(map(len, lines)) <= cols:
+                        screen.draw_block(lines)
+                    else:
+                        self._draw_lines(lines)
+                else:
+                    self._draw_lines(control[2:-2].split("\r\n"))
+            else:
+                act = single.get(control)
+                if act is not None:
+                    act()
+                    if control in "\x0e\x0f":
+                        direct = screen.is_direct
+
+    def _draw_lines(self, lines: list[str]) -> None:
+        """CR LF, then lines with CR LF behind each, the long way."""
+        screen = self._screen
+        cur = screen.cursor
+        cur.x = 0
+        screen.index()
+        for line in lines:
+            if line:
+                screen.draw(line)
+            cur.x = 0
+            screen.index()
+
+    # -- what the expression does not match --------------------------------------
+
+    def _begin(self, control: str) -> bool:
+        """A control string nothing is bound to: the start of something longer, or to be ignored."""
+        kind = control[1:2]
+        if len(control) == 1:
+            self._state, self._open = _State.ESCAPE, "\x1b"
+        elif len(control) == 2 and kind == "[":
+            self._state, self._open = _State.SEQUENCE, "\x1b["
+        elif len(control) == 2 and kind in _STRINGS:
+            self._begin_string(kind)
+        elif kind == "]":
+            self._screen.operating_system_command(control[2 : -1 if control[-1] == "\x07" else -2])
+            return False
+        else:
+            return False
+        return True
+
+    def _begin_string(self, kind: str) -> None:
+        self._state, self._open = _State.STRING, kind
+        self._string, self._string_size = [], 0
+
+    def _resume(self, pieces: Iterator[str]) -> None:
+        """Go on in the middle of a sequence until it ends; what follows it in the piece is run."""
+        is_text = True
+        for piece in pieces:
+            rest = self._step(piece)
+            if self._state is None:
+                if is_text:
+                    control = next(pieces, None)
+                    self._run(iter((rest,) if control is None else (rest, control)))
+                elif rest:
+                    self._run(iter(_SPLIT(rest)))
+                if not self._is_open():
+                    return
+                is_text = False
+            is_text = not is_text
+
+    def _is_open(self) -> bool:
+        """Whether something was begun and not ended."""
+        return self._state is not None
+
+    def _step(self, piece: str) -> str:
+        """Take one piece in the middle of something; gives what is left of it once that has ended."""
+        while piece and self._state is not None:
+            if self._state is _State.STRING:
+                piece = self._in_string(piece)
+            elif self._state is _State.STRING_END:
+                if piece[0] == "\\":
+                    self._end_string()
+                    return piece[1:]
+                self._state, self._open = _State.ESCAPE, "\x1b"
+            else:
+                piece = self._in_sequence(piece)
+        return piece
+
+    def _in_string(self, piece: str) -> str:
+        """Inside OSC, DCS, APC, PM, SOS or a title: keep a bounded part."""
+        if piece[0] == "\x1b":
+            if piece == "\x1b\\":
+                self._end_string()
+                return ""
+            if piece == "\x1b":
+                self._state = _State.STRING_END
+                return ""
+            self._state = None  # another sequence begins: the string was not ended, and is nothing
+            return piece
+        if piece == "\x07" and self._open == "]":
+            self._end_string()
+            return ""
+        if piece in _CANCEL:
+            self._state = None
+            return ""
+        if self._string_size <= self._screen.string_limit and self._open in "]k":
+            self._string.append(piece)
+            self._string_size += len(piece)
+        return ""
+
+    def _end_string(self) -> None:
+        self._state = None
+        if self._string_size <= self._screen.string_limit:
+            body = "".join(char for char in "".join(self._string) if char >= " ")
+            if self._open == "]":
+                self._screen.operating_system_command(body)
+            elif self._open == "k":
+                self._screen.set_title(body)
+        self._string = []
+
+    def _in_sequence(self, piece: str) -> str:
+        """Inside an escape or control sequence, character by character until it ends."""
+        for at, char in enumerate(piece):
+            if char == "\x1b":
+                if at == 0 and len(piece) > 1:  # a whole sequence: this one was given up
+                    self._state = None
+                    return piece
+                self._state, self._open = _State.ESCAPE, "\x1b"
+            elif char in _CANCEL or char > "\x7e":
+                if char != "\x7f":
+                    self._state = None
+                    return piece[at + (char in _CANCEL) :]
+            elif char < " ":
+                act = self._single.get(char)
+                if act is not None:
+                    act()
+            elif self._is_inner(char):
+                if len(self._open) <= MAX_CONTROL:
+                    self._open += char
+            else:
+                control = self._open + char
+                self._state = None
+                if self._open == "\x1b" and char in "[" + _STRINGS:
+                    self._begin(control)
+                else:
+                    self._finish(control)
+                return piece[at + 1 :]
+        return ""
+
+    def _is_inner(self, char: str) -> bool:
+        return char < ("@" if self._state is _State.SEQUENCE else "0")
+
+    def _finish(self, control: str) -> None:
+        """Run a control string put together from pieces."""
+        self._run(iter(("", control)))
