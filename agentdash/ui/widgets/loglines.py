@@ -18,8 +18,8 @@ class LogLine:
     Attributes:
         key: What the line is; position, cursor and selection hold on to it.
         text: The line itself: searched, wrapped and copied.
-        prefix: Cells before it, as wide as the owner made them (time, level).
-        source: Name of the source after the prefix, in the hue of the source.
+        prefix: Cells before it (time, level), as wide as the owner made them; one blank between two.
+        source: Name of the source after the prefix, padded by the owner, in the hue of the source.
         hue: Which of the source hues, any number.
         spans: Tones, or colours that the line brought along.
         tone: Tone of the text.

@@ -17,10 +17,8 @@ from agentdash.text.width import cell_width, cut
 from agentdash.ui.widgets.colours import hues, legible
 from agentdash.ui.widgets.glyphs import Signs
 from agentdash.ui.widgets.loglines import LogLine
+from agentdash.ui.widgets.logsearch import Hits
 from agentdash.ui.widgets.painting import Ground, Palette, line_strip, segments, strip_of
-
-Hits = tuple[tuple[int, int], ...]
-"""Start and end of what a search found in a line."""
 
 SIGN_WIDTH = 1
 """Cells left of the prefix: the sign of a chosen line."""
@@ -29,10 +27,8 @@ PREFIX_GAP = 2
 
 def prefix_width(line: LogLine) -> int:
     """Cells before the text of a line, the sign not counted."""
-    width = sum(cell_width(cell.text) for cell in line.prefix)
-    if line.source is not None:
-        width += cell_width(line.source.text)
-    return width + PREFIX_GAP if width else 0
+    cells = line.prefix if line.source is None else (*line.prefix, line.source)
+    return sum(cell_width(cell.text) + 1 for cell in cells) - 1 + PREFIX_GAP if cells else 0
 
 
 class LogPainter:
@@ -82,8 +78,9 @@ class LogPainter:
 
     def _gap(self, line: LogLine, ground: Ground, width: int) -> Strip:
         rule = self._signs.rule
-        text = f" {rule * 2} {cut(line.text, max(0, width - 8), self._signs.ellipsis)} "
-        cell = Cell(text + rule * max(0, width - 1 - cell_width(text)), Tone.DIM)
+        sentence = cut(line.text.strip(" ─-"), max(0, width - 8), self._signs.ellipsis)
+        text = f" {rule * 2} {sentence} "
+        cell = Cell(text + rule * max(0, width - 1 - cell_width(text)), line.tone)
         return line_strip((cell,), width, self._palette.on(ground), ellipsis=self._signs.ellipsis)
 
     def _prefix(self, line: LogLine, ground: Ground, row: int) -> list[Segment]:
@@ -93,13 +90,13 @@ class LogPainter:
             return []
         if row:
             return [Segment(" " * (width - PREFIX_GAP) + self._signs.more + " ", style_of(Tone.DIM))]
+        blank = Segment(" ", style_of(Tone.PLAIN))
         drawn = []
         for cell in line.prefix:
-            drawn += segments(cell, style_of)
+            drawn += [*segments(cell, style_of), blank]
         if line.source is not None:
-            drawn.append(Segment(line.source.text, self._hue(line.hue, ground)))
-        drawn.append(Segment(" " * PREFIX_GAP, style_of(Tone.PLAIN)))
-        return drawn
+            drawn += [Segment(line.source.text, self._hue(line.hue, ground)), blank]
+        return [*drawn, blank]
 
     def _text(self, line: LogLine, start: int, end: int, ground: Ground, hits: Hits) -> list[Segment]:
         base = self._palette.style(line.tone, ground)

@@ -7,13 +7,11 @@ Example::
 
     view = LogView(ListSource([LogLine(1, "npm ci", source=Cell("install-deps"), hue=0)]), empty="No output yet.")
     view.source_changed()
-    view.search("npm")           # highlights; n and N go from hit to hit
+    view.search("npm")           # highlights and goes to the hit; view.find(1) goes to the next
 """
 
 from __future__ import annotations
 
-import asyncio
-import re
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -27,18 +25,15 @@ from agentdash.present.cells import Cell, Tone
 from agentdash.ui.widgets.glyphs import UNICODE, Signs
 from agentdash.ui.widgets.lineview import LineView
 from agentdash.ui.widgets.loglines import ListSource, LogLine, LogSource, window, wrap
-from agentdash.ui.widgets.logpaint import SIGN_WIDTH, Hits, LogPainter, prefix_width
+from agentdash.ui.widgets.logpaint import SIGN_WIDTH, LogPainter, prefix_width
 from agentdash.ui.widgets.logplace import end_place, rows_from, walk
+from agentdash.ui.widgets.logsearch import Search
 from agentdash.ui.widgets.painting import Ground, line_strip
 
 __all__ = ["ListSource", "LogLine", "LogSource", "LogView"]
 
-SEARCH_SLICE = 2_000
-"""Lines searched before the event loop gets its turn."""
 SHIFT_STEP = 16
 """Cells that one key moves sideways when lines are not wrapped."""
-MAX_HITS = 200
-"""Hits highlighted in one line."""
 
 Jump = Callable[[int, int], int | None]
 """From a line's index and a direction (1, -1) to the index of the next place, None if there is none."""
@@ -50,20 +45,15 @@ class LogView(LineView):
     Args:
         source: The lines.
         empty: The sentence shown when there are no lines.
-        find_error: Finds the next error from an index in a direction; without it the keys do nothing.
+        find_error: Finds the next error from an index in a direction, for `jump_error`.
         signs: The set of signs to draw with.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "shift(-1)", "Left", show=False, id="log-left"),
         Binding("right", "shift(1)", "Right", show=False, id="log-right"),
-        Binding("w", "toggle_wrap", "Wrap", show=False, id="log-wrap"),
-        Binding("n", "find(1)", "Next hit", show=False, id="log-next-hit"),
-        Binding("N", "find(-1)", "Previous hit", show=False, id="log-previous-hit"),
-        Binding("e", "jump_error(1)", "Next error", show=False, id="log-next-error"),
-        Binding("E", "jump_error(-1)", "Previous error", show=False, id="log-previous-error"),
-        Binding("v", "choose", "Choose lines", show=False, id="log-choose"),
-        Binding("y", "copy_lines", "Copy lines", show=False, id="log-copy"),
+        Binding("shift+up", "extend(-1)", "Choose up", show=False, id="log-choose-up"),
+        Binding("shift+down", "extend(1)", "Choose down", show=False, id="log-choose-down"),
     ]
 
     class StateChanged(Message):
@@ -134,8 +124,7 @@ class LogView(LineView):
         self._cursor_key: int | None = None
         self._chosen_from: int | None = None
         self._dragging = False
-        self._pattern: re.Pattern[str] | None = None
-        self._search_text = ""
+        self._search = Search()
         self._told: tuple[bool, int] = (True, 0)
         self._map: list[tuple[int, int, LogLine]] = []
         self._breaks: dict[tuple[int, str, int], tuple[tuple[int, int], ...]] = {}
@@ -170,17 +159,49 @@ class LogView(LineView):
     def search(self, text: str, *, is_regex: bool = False) -> None:
         """Highlight a text and go to its next hit; an empty text ends the search and keeps the place.
 
-        Letters without upper case match both cases.
-
         Raises:
             re.error: `is_regex` and the pattern is not one.
         """
-        self._search_text = text
-        flags = re.IGNORECASE if text == text.lower() else 0
-        self._pattern = re.compile(text if is_regex else re.escape(text), flags) if text else None
+        self._search = Search(text, is_regex=is_regex)
         self.sync()
         if text:
             self.run_worker(self._find(1, stay=True), exclusive=True, group="find")
+
+    def find(self, direction: int) -> None:
+        """Go to the next (1) or previous (-1) hit; the end comes after the beginning."""
+        if self._search:
+            self.run_worker(self._find(direction), exclusive=True, group="find")
+
+    def jump_error(self, direction: int) -> None:
+        """Go to the next (1) or previous (-1) error as the owner finds it."""
+        if self.find_error is None:
+            return
+        found = self.find_error(self._start_index(direction), direction)
+        if found is not None:
+            self.show_index(found)
+
+    def toggle_wrap(self) -> None:
+        """Break long lines, or cut them."""
+        self.is_wrapping = not self.is_wrapping
+        self._row = self._shift = 0
+        self.source_changed()
+
+    def copy_lines(self) -> None:
+        """Send `LinesCopied` with the chosen lines, or the one under the cursor."""
+        if self._cursor_key is None or not len(self._source):
+            return
+        low, high = self._chosen_range()
+        texts = [self._source.line(i).text for i in range(low, min(high, len(self._source) - 1) + 1)]
+        self._chosen_from = None
+        self.sync()
+        self.post_message(self.LinesCopied(self, "\n".join(texts), len(texts)))
+
+    def end_choice(self) -> bool:
+        """Choose no lines any more and take the cursor away; False if there was neither."""
+        had = self._cursor_key is not None
+        self._cursor_key = self._chosen_from = None
+        self.sync()
+        return had
 
     def show_index(self, index: int) -> None:
         """Put the cursor on a line and show it with context; following ends."""
@@ -313,12 +334,8 @@ class LogView(LineView):
     # Keys
 
     def action_move(self, lines: int) -> None:
-        """Scroll, or move the end of the chosen lines."""
-        if self._chosen_from is None or self._cursor_key is None:
-            self._scroll_rows(lines)
-            return
-        index = self._source.position(self._cursor_key) + lines
-        self._move_cursor(max(0, min(index, len(self._source) - 1)))
+        """Scroll by rows."""
+        self._scroll_rows(lines)
 
     def action_move_first(self) -> None:
         """Go to the first line."""
@@ -336,47 +353,18 @@ class LogView(LineView):
             self._shift = max(0, self._shift + steps * SHIFT_STEP)
             self.sync()
 
-    def action_toggle_wrap(self) -> None:
-        """Break long lines, or cut them."""
-        self.is_wrapping = not self.is_wrapping
-        self._row = self._shift = 0
-        self.source_changed()
-
-    def action_find(self, direction: int) -> None:
-        """Go to the next or previous hit."""
-        if self._pattern is not None:
-            self.run_worker(self._find(direction), exclusive=True, group="find")
-
-    def action_jump_error(self, direction: int) -> None:
-        """Go to the next or previous error."""
-        if self.find_error is None:
+    def action_extend(self, lines: int) -> None:
+        """Choose lines up or down from the cursor, or from the last line in sight."""
+        if not self._map:
             return
-        found = self.find_error(self._start_index(direction), direction)
-        if found is not None:
-            self.show_index(found)
-
-    def action_choose(self) -> None:
-        """Begin to choose lines at the cursor or the last line in sight, or end it."""
-        if self._chosen_from is not None:
-            self._chosen_from = None
-        elif self._map:
-            keys = {line.key for _, _, line in self._map}
-            if self._cursor_key not in keys:
+        if self._chosen_from is None:
+            if self._cursor_key not in {line.key for _, _, line in self._map}:
                 self._cursor_key = self._map[-1][2].key
+                lines = 0
             self._chosen_from = self._cursor_key
-            self._release()
-        self.sync()
-        self._tell()
-
-    def action_copy_lines(self) -> None:
-        """Copy the chosen lines, or the one under the cursor."""
-        if self._cursor_key is None or not len(self._source):
-            return
-        low, high = self._chosen_range()
-        texts = [self._source.line(i).text for i in range(low, min(high, len(self._source) - 1) + 1)]
-        self._chosen_from = None
-        self.sync()
-        self.post_message(self.LinesCopied(self, "\n".join(texts), len(texts)))
+        if self._cursor_key is not None:
+            index = self._source.position(self._cursor_key) + lines
+            self._move_cursor(max(0, min(index, len(self._source) - 1)))
 
     def _move_cursor(self, index: int) -> None:
         self._cursor_key = self._source.line(index).key
@@ -408,37 +396,18 @@ class LogView(LineView):
         return self.top - 1 if direction > 0 else self._map[-1][0] + 1
 
     async def _find(self, direction: int, *, stay: bool = False) -> None:
-        pattern, count = self._pattern, len(self._source)
-        if pattern is None:
-            return
+        search = self._search
         start = self._start_index(direction)
         at = start if stay and start >= 0 else start + direction
-        for searched in range(count):
-            index = (at + searched * direction) % count
-            if searched % SEARCH_SLICE == SEARCH_SLICE - 1:
-                await asyncio.sleep(0)
-                if count > len(self._source):
-                    break
-            line = self._source.line(index)
-            if not line.is_gap and pattern.search(line.text):
-                self.show_index(index)
-                has_wrapped = (index - start) * direction < 0
-                self.post_message(
-                    self.SearchEnded(self, self._search_text, is_found=True, has_wrapped=has_wrapped)
-                )
-                return
-        self.post_message(self.SearchEnded(self, self._search_text, is_found=False, has_wrapped=False))
-
-    def _hits(self, line: LogLine) -> Hits:
-        if self._pattern is None or line.is_gap:
-            return ()
-        hits = []
-        for match in self._pattern.finditer(line.text):
-            if match.end() > match.start():
-                hits.append(match.span())
-                if len(hits) == MAX_HITS:
-                    break
-        return tuple(hits)
+        index = await search.next_line(self._source, at, direction)
+        if search is not self._search:
+            return
+        if index is not None:
+            self.show_index(index)
+        has_wrapped = index is not None and (index - at) * direction < 0
+        self.post_message(
+            self.SearchEnded(self, search.text, is_found=index is not None, has_wrapped=has_wrapped)
+        )
 
     # Mouse
 
@@ -497,7 +466,15 @@ class LogView(LineView):
         bar = self._bar_sign(y)
         if y < len(self._map):
             index, row, line = self._map[y]
-            return (bar, row, line, self._ground_of(index), self._hits(line), self._shift, self.is_wrapping)
+            return (
+                bar,
+                row,
+                line,
+                self._ground_of(index),
+                self._search.hits(line),
+                self._shift,
+                self.is_wrapping,
+            )
         if self._is_notice(y):
             return (bar, self.new_lines)
         return (bar, self._empty if y == 0 else None)
@@ -546,7 +523,7 @@ class LogView(LineView):
         ground = self._ground_of(index)
         pieces = self._rows(line)
         piece = pieces[min(row, len(pieces) - 1)]
-        strip = self._painter.row(line, piece, ground, self._hits(line), width, row=row)
+        strip = self._painter.row(line, piece, ground, self._search.hits(line), width, row=row)
         if piece[1] < len(line.text) and not self.is_wrapping and not line.is_gap:
             return self._painter.cut_mark(strip, ground, width)
         return strip
