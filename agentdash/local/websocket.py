@@ -23,7 +23,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from wsproto import events
 from wsproto.connection import ConnectionState
-from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+from wsproto.utilities import LocalProtocolError
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
@@ -53,16 +53,18 @@ class CoderWebSocket(WSProtocol):
         extensions = cast("MutableMapping[str, Any]", self.scope["extensions"])
         extensions[FRAMES_EXTENSION] = {}
 
-    def data_received(self, data: bytes) -> None:
-        """Answer broken framing with 1002 and the real server's words (contract: README.md §7.2)."""
-        try:
-            self.conn.receive_data(data)
-            self.handle_events()
-        except RemoteProtocolError as error:
-            self._close_broken(error)
-        except LocalProtocolError:
-            # Bytes after the closing handshake, for example a pong that crossed it.
-            self.transport.close()
+    def handle_close(self, event: events.CloseConnection) -> None:
+        """Answer a close; broken framing is closed with 1002 and the real server's words (README.md §7.2)."""
+        if self.conn.state is not ConnectionState.OPEN or self.close_sent:
+            super().handle_close(event)
+            return
+        # wsproto reports what it could not parse as a close of the peer that never was one.
+        words = event.reason or ""
+        reason = next((go for ours, go in _GO_REASONS if ours.lower() in words.lower()), words)[:123]
+        self.transport.write(self.conn.send(events.CloseConnection(code=event.code, reason=reason)))
+        self.close_sent = True
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": event.code, "reason": reason})
+        self.transport.close()
 
     def send_keepalive_ping(self) -> None:
         """Send the next ping; its payload is a decimal counter."""
@@ -117,19 +119,6 @@ class CoderWebSocket(WSProtocol):
             raise ClientDisconnected from error
         if not self.transport.is_closing():
             self.transport.write(output)
-
-    def _close_broken(self, error: RemoteProtocolError) -> None:
-        hint = error.event_hint
-        if self.conn.state is ConnectionState.OPEN and isinstance(hint, events.CloseConnection):
-            words = str(error)
-            reason = next((go for ours, go in _GO_REASONS if ours.lower() in words.lower()), words)
-            hint = events.CloseConnection(code=hint.code, reason=reason[:123])
-        if hint is not None:
-            self.transport.write(self.conn.send(hint))
-        if self.handshake_complete:
-            self.close_sent = True
-            self.queue.put_nowait({"type": "websocket.disconnect", "code": 1002, "reason": str(error)})
-        self.transport.close()
 
 
 class CoderHttp(H11Protocol):
