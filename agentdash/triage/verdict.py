@@ -278,29 +278,33 @@ def _created(case: _Case, agent: Agent) -> Verdict:
 
 
 def _starting(case: _Case, agent: Agent) -> Verdict:
-    again = started_again(agent, case.history)
-    since = _since(case, agent, "lifecycle")
-    if since is None:
-        # `started_at` is the agent's clock, so the age of a start is told by the server's times around it.
-        since = agent.disconnected_at if again else agent.first_connected_at
-    bad = () if again and not _since(case, agent, "lifecycle") else _failing_now(case, agent, again=again)
+    since = start_began(agent, case.history)
+    bad = tuple(s for s in failing_scripts(agent) if s.run_on_start or s.is_devcontainer)
+    bad = tuple(s for s in bad if not is_last_run(agent, s, case.history))
     if bad:
         text = f"starting, {_named(bad)}"
         return Verdict(text, Severity.FAILED, "broken", since, _script_rule(bad[0]), suspect=bad[0].name)
     return Verdict("starting", Severity.NOTE, "moving", since, "", "for")
 
 
-def _failing_now(case: _Case, agent: Agent, *, again: bool) -> tuple[Script, ...]:
-    """Failed scripts of this very start: results of an earlier one stay until each script ends anew."""
-    bad = tuple(s for s in failing_scripts(agent) if s.run_on_start or s.is_devcontainer)
-    if not again:
-        return bad
-    fresh: set[str] = set()
-    for change in reversed(case.history):
+def start_began(agent: Agent, history: Sequence[Transition] = ()) -> datetime | None:
+    """When the present start began, by the server's clock: `started_at` is the agent's and tells no age."""
+    seen = _seen_to_become(history, "lifecycle", agent.lifecycle)
+    if seen is not None:
+        return seen
+    return agent.disconnected_at if started_again(agent, history) else agent.first_connected_at
+
+
+def is_last_run(agent: Agent, script: Script, history: Sequence[Transition] = ()) -> bool:
+    """Whether a script's result may be that of an earlier start: it stays until the script ends anew (agents.md §2.5)."""
+    if agent.lifecycle != "starting" or script.status is None or not started_again(agent, history):
+        return False
+    for change in reversed(history):
         if change.what == "lifecycle" and change.new == "starting":
             break
-        fresh.add(change.what)
-    return tuple(s for s in bad if f"script:{s.name}" in fresh)
+        if change.what == f"script:{script.name}":
+            return False
+    return True
 
 
 def started_again(agent: Agent, history: Sequence[Transition] = ()) -> bool:
@@ -471,7 +475,11 @@ def _finished(build: Build) -> datetime | None:
 def _since(case: _Case, agent: Agent, what: str) -> datetime | None:
     """When the row came into its present state, by the server's clock, if it was seen to."""
     present = {"status": agent.status, "lifecycle": agent.lifecycle}.get(what)
-    for change in reversed(case.history):
+    return _seen_to_become(case.history, what, present)
+
+
+def _seen_to_become(history: Sequence[Transition], what: str, present: str | None) -> datetime | None:
+    for change in reversed(history):
         if change.what == what:
             return change.at if present is None or change.new == present else None
         if change.what == "agent":

@@ -1,0 +1,116 @@
+"""Pane 8, Metadata: each value with its sparkline and age."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from agentdash.present.cells import EMPTY, MISSING, Cell, Span, Tone
+from agentdash.present.columns import first_line
+from agentdash.present.glyphs import UNICODE, Glyphs
+from agentdash.present.tables import Head, Line, sign_head
+from agentdash.present.times import duration
+from agentdash.state.detail import READINGS_KEPT, Reading
+from agentdash.state.model import MetadataItem
+from agentdash.triage.verdict import Kind
+
+HEADS = (
+    sign_head(),
+    Head("name", "METADATA", width=14, min_width=8, flex=1, priority=90, cut="middle"),
+    Head("value", "VALUE", width=14, min_width=8, flex=2, priority=80),
+    Head("spark", "", width=READINGS_KEPT, min_width=10, priority=50),
+    Head("age", "AGE", width=6, align="right", priority=60),
+)
+
+HIGH_PERCENT = 90.0
+"""From here on a share is drawn as soon trouble."""
+
+
+def metadata_lines(
+    items: Iterable[MetadataItem],
+    readings: Mapping[str, Sequence[Reading]] | None = None,
+    *,
+    spark_width: int = 20,
+    glyphs: Glyphs = UNICODE,
+) -> tuple[Line, ...]:
+    """Rows of the Metadata pane in the template's order.
+
+    Args:
+        items: Latest values.
+        readings: Numbers of the last readings by key, oldest first.
+        spark_width: Cells of a sparkline.
+        glyphs: Set of signs.
+    """
+    past = readings or {}
+    return tuple(_line(item, past.get(item.key, ()), spark_width, glyphs) for item in items)
+
+
+def metadata_kind(item: MetadataItem) -> Kind:
+    """How a value is."""
+    if item.error:
+        return "broken"
+    if item.age_s is None:
+        return "off"
+    return "unknown" if item.is_stale else "well"
+
+
+def _line(item: MetadataItem, readings: Sequence[Reading], spark_width: int, glyphs: Glyphs) -> Line:
+    kind = metadata_kind(item)
+    if item.error:
+        value = Cell(first_line(item.error), Tone.BROKEN)
+    elif item.age_s is None:
+        value = Cell("not collected yet", Tone.DIM)
+    else:
+        value = Cell(first_line(item.value) or "empty", Tone.DIM if item.is_stale else Tone.PLAIN)
+    age = EMPTY
+    if item.age_s is not None and (item.is_stale or item.error):
+        age = Cell(duration(item.age_s), Tone.WARN)
+    elif item.age_s is not None and item.interval_s == 0:
+        age = Cell("once", Tone.DIM)
+    cells = (
+        Cell(glyphs.of(kind), {"broken": Tone.BROKEN, "unknown": Tone.WARN}.get(kind, Tone.DIM)),
+        Cell(item.name or item.key, Tone.DIM),
+        value,
+        spark_cell([r.value for r in readings], spark_width, is_percent="%" in item.value, glyphs=glyphs),
+        age,
+    )
+    return Line(item.key, tuple(glyphs.cell(c) for c in cells), kind)
+
+
+def spark_cell(
+    values: Sequence[float], width: int, *, is_percent: bool = False, glyphs: Glyphs = UNICODE
+) -> Cell:
+    """The last readings as a sparkline, newest at the right.
+
+    A share is drawn on the scale 0…100, its high readings toned; anything else between its own least and most.
+    """
+    if width <= 0:
+        return EMPTY
+    shown = [v for v in values[-width:] if math.isfinite(v)]
+    if len(shown) < 2:
+        return MISSING
+    levels = glyphs.spark
+    low, high = (0.0, 100.0) if is_percent else (min(shown), max(shown))
+    span = high - low
+    text = "".join(
+        levels[max(0, min(len(levels) - 1, int((v - low) / span * len(levels))))] if span > 0 else levels[0]
+        for v in shown
+    )
+    pad = width - len(text)
+    marks = tuple(
+        Span(pad + i, pad + i + 1, Tone.WARN) for i, v in enumerate(shown) if is_percent and v >= HIGH_PERCENT
+    )
+    return Cell(" " * pad + text, Tone.DIM, marks)
+
+
+def metadata_state(items: Sequence[MetadataItem] | None) -> tuple[Cell, Kind]:
+    """Word and mark of the pane: `1 failing`, `1 stale`, `4`."""
+    if not items:
+        return EMPTY, "off"
+    failing = sum(bool(item.error) for item in items)
+    if failing:
+        return Cell(f"{failing} failing", Tone.BROKEN), "broken"
+    stale = sum(item.is_stale for item in items)
+    if stale:
+        return Cell(f"{stale} stale", Tone.WARN), "unknown"
+    return Cell(str(len(items)), Tone.DIM), "well"
