@@ -1,0 +1,62 @@
+"""How often the feed asks, and how much it keeps open. Seconds unless said otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSettings:
+    """Numbers of `design: feed.md`, all changeable.
+
+    Attributes:
+        page_limit: Workspaces asked for on one page; halved down to `page_limit_least` when pages are heavy.
+        page_heavy_bytes: From this size on a page counts as heavy (4 KB a workspace is usual).
+        sweep_interval_s: Least time between the starts of two sweeps.
+        sweep_free_pages: Pages of the first sweep that are read without a pause.
+        trouble_interval_s: Between two rounds of the trouble queries.
+        prebuilds_interval_s: Between two readings of all prebuilds, which are many where there are any.
+        trouble_pages: Pages read of one trouble query; what is beyond comes with the sweep.
+        count_interval_s: Between two readings of the total, while sweeps take longer than that.
+        watch_cap: Workspaces watched at once.
+        settle_s: A row must have been on screen this long before it is watched.
+        reread_s: Workspaces on screen are read again after this time: a disconnect by silence is not pushed
+            (contract: agents.md §2.2).
+        reread_moving_s: The same while a build or an agent's start is under way.
+        tick_s: How often what is wanted is compared with what runs.
+        ports_s: Between two readings of the ports of an opened agent.
+        shares_s: Between two readings of its shared ports.
+        containers_s: Between two readings of its containers: starts of ordinary ones are not pushed.
+        timings_s: Between two readings of timings during a start.
+        agent_s: Between two readings of an opened agent that starts or shuts down.
+        final_logs_s: Between two readings of the log of an agent that is being stopped.
+        log_overlap: Lines read again after a cut: two writers may commit out of order (agents.md §3.4).
+        agent_reread_least_s: Least time between readings of an agent because of an unknown log source.
+        refused_retry_s: Before a refusal of the whole server (bad token, no Coder) is tried again by itself.
+        account_s: Between two readings of user, licence and experiments.
+    """
+
+    page_limit: int = 100
+    page_limit_least: int = 25
+    page_heavy_bytes: int = 1_000_000
+    sweep_interval_s: float = 10.0
+    sweep_free_pages: int = 10
+    trouble_interval_s: float = 10.0
+    prebuilds_interval_s: float = 30.0
+    trouble_pages: int = 5
+    count_interval_s: float = 30.0
+    watch_cap: int = 100
+    settle_s: float = 1.0
+    reread_s: float = 30.0
+    reread_moving_s: float = 5.0
+    tick_s: float = 0.5
+    ports_s: float = 5.0
+    shares_s: float = 60.0
+    containers_s: float = 12.0
+    timings_s: float = 5.0
+    agent_s: float = 5.0
+    final_logs_s: float = 2.0
+    log_overlap: int = 100
+    agent_reread_least_s: float = 10.0
+    refused_retry_s: float = 30.0
+    account_s: float = 3600.0

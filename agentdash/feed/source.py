@@ -1,0 +1,102 @@
+"""What the feed asks of a deployment, in words of the model.
+
+`feed/deployment.py` answers with the real one through `api/` and `state/convert`; tests answer by themselves. Every
+call may raise an `ApiError`. A stream is one connection: it yields until the server closes it, and raises when it is
+refused or cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Protocol
+
+from immutables import Map
+
+from agentdash.state.events import BuildInfoRead
+from agentdash.state.model import (
+    Agent,
+    Build,
+    Connection,
+    Containers,
+    LogLine,
+    MetadataItem,
+    Port,
+    PortShare,
+    Timings,
+    User,
+    Workspace,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of workspaces.
+
+    Attributes:
+        workspaces: Those that can be read; may be fewer than asked for (contract: fleet.md §1).
+        count: How many match in all.
+        size: Bytes of the answer.
+        took_s: How long the answer took.
+    """
+
+    workspaces: tuple[Workspace, ...]
+    count: int
+    size: int
+    took_s: float
+
+
+class Source(Protocol):
+    """A deployment that can be read."""
+
+    async def build_info(self) -> BuildInfoRead: ...
+
+    async def user(self) -> User: ...
+
+    async def entitlements(self) -> Map[str, bool]: ...
+
+    async def experiments(self) -> tuple[str, ...]: ...
+
+    async def wildcard_host(self) -> str: ...
+
+    async def page(self, query: str, limit: int, offset: int) -> Page:
+        """A page of workspaces; one whose bytes equal the last time's is not decoded again."""
+        ...
+
+    async def count(self, query: str) -> int: ...
+
+    async def workspace(self, workspace_id: str) -> Workspace: ...
+
+    async def build(self, build_id: str) -> Build: ...
+
+    async def agent(self, known: Agent) -> Agent:
+        """The agent as it is now; what only its workspace tells is taken over from `known`."""
+        ...
+
+    async def ports(self, agent_id: str) -> tuple[Port, ...]: ...
+
+    async def shares(self, workspace_id: str) -> tuple[PortShare, ...]: ...
+
+    async def containers(self, agent_id: str) -> Containers: ...
+
+    async def connection(self, agent_id: str) -> Connection: ...
+
+    async def timings(self, build_id: str) -> Timings: ...
+
+    async def logs(self, agent_id: str, after: int) -> tuple[LogLine, ...]: ...
+
+    async def build_logs(self, build_id: str, after: int) -> tuple[LogLine, ...]: ...
+
+    def watch_workspace(self, workspace_id: str) -> AsyncGenerator[Workspace, None]: ...
+
+    def watch_containers(self, agent_id: str) -> AsyncGenerator[Containers, None]: ...
+
+    def watch_metadata(self, agent_id: str) -> AsyncGenerator[tuple[MetadataItem, ...], None]: ...
+
+    def follow_logs(self, agent_id: str, after: int) -> AsyncGenerator[tuple[LogLine, ...], None]:
+        """The backlog at once, empty if there is none, then new lines as they come."""
+        ...
+
+    def follow_build_logs(self, build_id: str, after: int) -> AsyncGenerator[tuple[LogLine, ...], None]:
+        """Lines as they come; the first item is empty and says that the stream is open."""
+        ...
