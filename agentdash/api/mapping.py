@@ -263,11 +263,13 @@ def _first(chain: list[BaseException], kind: type[E]) -> E | None:
 
 
 def _tls_detail(error: ssl.SSLError) -> str:
+    # The attributes are missing on errors that were not raised by OpenSSL itself.
     if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message or "The certificate was not accepted"
-    if error.reason in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}:
+        return getattr(error, "verify_message", "") or "The certificate was not accepted"
+    reason = getattr(error, "reason", None) or "TLS_FAILED"
+    if reason in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}:
         return "The server does not speak TLS on this port; try http://"
-    return (error.reason or "TLS failed").replace("_", " ").lower()
+    return reason.replace("_", " ").lower()
 
 
 def _connect_detail(chain: list[BaseException]) -> str:
