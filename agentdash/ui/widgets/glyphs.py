@@ -33,6 +33,8 @@ class Signs:
     """A bar, repeated."""
     tick: str
     """A mark on an axis of time."""
+    separator: str
+    """Between two things on one line."""
 
 
 UNICODE = Signs(
@@ -48,6 +50,7 @@ UNICODE = Signs(
     more="↳",
     block="█",
     tick="┆",
+    separator="·",
 )
 
 ASCII = Signs(
@@ -63,4 +66,5 @@ ASCII = Signs(
     more="\\",
     block="#",
     tick="|",
+    separator="-",
 )
