@@ -42,9 +42,6 @@ class RequestBudget:
         key = _key(path)
         slots = self._slots.setdefault(key, deque(maxlen=self._limit))
         at = max(now, self._barred_until.get(key, now))
-        if slots:
-            # Requests of one path are sent in the order of their reservations.
-            at = max(at, slots[-1])
         if len(slots) == self._limit:
             at = max(at, slots[0] + self._window_s)
         slots.append(at)

@@ -33,8 +33,13 @@ def test_addresses(text: str, url: str) -> None:
         "https://u@a.b",
         "https://a.b:port",
         "https://a.b:99999",
-    ]
-    + ["https://a b", "https://[::1", "https://a\u202eb", "https:///path", "https://a%0ab", "ws://a.b"],
+        "https://a b",
+        "https://[::1",
+        "https://a\u202eb",
+        "https:///path",
+        "https://a%0ab",
+        "ws://a.b",
+    ],
 )
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -71,9 +71,14 @@ def test_an_unknown_event_is_told() -> None:
 
 @pytest.mark.parametrize("size", [1, 10, 1000])
 def test_an_event_too_large_is_reported_once_and_passed_over(size: int) -> None:
-    body = b"event: data\ndata: " + b"9" * 500 + b"\ndata: 8\n\nevent: data\ndata: 1\n\n"
+    body = b"event: data\ndata: " + b"9" * 500 + b"\ndata: 8\ndata: 7\n\nevent: data\ndata: 1\n\n"
     chunks = [body[at : at + size] for at in range(0, len(body), size)]
     assert decode(*chunks, max_event=100) == [Malformed("event larger than 100 bytes"), Data(1)]
+
+
+def test_a_line_end_that_is_too_much_does_not_end_the_event() -> None:
+    chunks = (b"data: " + b"9" * 14, b"\r", b"\ndata: 8\n\n")
+    assert decode(*chunks, max_event=20) == [Malformed("event larger than 20 bytes")]
 
 
 def test_a_cut_body_is_noticed() -> None:
