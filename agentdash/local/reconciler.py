@@ -102,8 +102,15 @@ def _delete_outdated(deployment: Deployment, template_id: str, active: TemplateV
         if workspace.is_prebuild
         and workspace.template_id == template_id
         and is_running(workspace)
-        and workspace.latest_build.template_version_id != active.id
+        and (
+            workspace.latest_build.template_version_id != active.id or _is_invalidated(deployment, workspace)
+        )
     ]
     for workspace in outdated:
         queueing.queue_build(deployment, workspace, "delete", PREBUILDS_USER_ID)
     return len(outdated)
+
+
+def _is_invalidated(deployment: Deployment, workspace: Workspace) -> bool:
+    moment = deployment.template_of(workspace).prebuilds_invalidated_at
+    return moment is not None and workspace.created_at < moment
