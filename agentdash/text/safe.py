@@ -3,9 +3,9 @@ r"""The one gate through which text from the network enters (house rule: text is
 What could move the cursor, reorder, hide or join what is drawn becomes a short visible ASCII escape: control
 characters, DEL and C1 (`\x1b`, `\n`), lone surrogates (`\ud800`), direction controls (`\u202e`), zero-width
 and other invisible characters, line separators, tag characters, noncharacters, private use outside the ranges
-that icon fonts use. Spaces of other widths become plain spaces. A zero-width joiner and variation selector 16
-stay where they build an emoji, nowhere else. Combining marks are bounded and need something to sit on. The
-result is never markup: it is drawn as literal text.
+that icon fonts use. Spaces of other widths become plain spaces. A zero-width joiner, a skin tone and
+variation selector 16 stay where they build an emoji, nowhere else. Combining marks are bounded and need
+something to sit on. The result is never markup: it is drawn as literal text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import unicodedata
 from enum import IntEnum
 
-from agentdash.text.width import VS16, ZWJ, expand_tabs
+from agentdash.text.width import VS16, ZWJ, char_width, expand_tabs
 
 LINE_LIMIT = 4096
 """Longest line let through, in characters."""
@@ -58,7 +58,8 @@ class _Kind(IntEnum):
     JOINER = 5
     SELECTOR = 6
     TEXT_SELECTOR = 7
-    ESCAPE = 8
+    SKIN_TONE = 8
+    ESCAPE = 9
 
 
 class _Kinds(dict[str, _Kind]):
@@ -94,7 +95,11 @@ def _classify(ch: str) -> _Kind:
         return _Kind.SPACE if ch != " " else _Kind.PLAIN
     if _is_unfit(ch, code, category):
         return _Kind.ESCAPE
-    if category in {"Mn", "Me"}:
+    if ch in _SKIN_TONES:
+        return _Kind.SKIN_TONE
+    # Some letters take no cell either (vowels of decomposed Hangul): a line of them would be drawn as
+    # nothing.
+    if category in {"Mn", "Me"} or char_width(ch) == 0:
         return _Kind.MARK
     if code in {0xA9, 0xAE} or any(code in span for span in _EMOJI):
         return _Kind.EMOJI
@@ -223,6 +228,8 @@ class _Cleaner:
         elif kind is _Kind.SELECTOR:
             is_keycap = index > 0 and self._text[index - 1] in "0123456789#*" and following == _KEYCAP
             fits = is_keycap or (self._is_emoji and self._out[-1] != VS16)
+        elif kind is _Kind.SKIN_TONE:
+            fits = self._is_emoji and self._out[-1] not in _SKIN_TONES
         else:
             return False
         if fits:
@@ -231,7 +238,7 @@ class _Cleaner:
 
     def _stand(self, ch: str, kind: _Kind) -> None:
         """Put down a character of its own: itself, a space for it, or its escape."""
-        if ch not in _SKIN_TONES and not (kind is _Kind.EMOJI and self._out and self._out[-1] == ZWJ):
+        if not (kind is _Kind.EMOJI and self._out and self._out[-1] == ZWJ):
             self._joins = 0
         self._marks = 0
         self._is_emoji = kind is _Kind.EMOJI

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from agentdash.text.safe import ELLIPSIS, LINE_LIMIT, cut_chars, escape_unsafe
+from agentdash.text.safe import ELLIPSIS, LINE_LIMIT, clean, cut_chars, escape_unsafe
 from agentdash.text.width import cell_width, expand_tabs
 
 Color = int | tuple[int, int, int]
@@ -72,6 +72,8 @@ def parse(line: str, limit: int = LINE_LIMIT) -> StyledText:
     if "\x1b" in before:
         # The last few thousand characters decide; the bound keeps a hostile line cheap.
         *_, (_, style) = _pieces(before[-4 * LINE_LIMIT :], style)
+    if style is PLAIN and "\x1b" not in line and "\t" not in line:
+        return StyledText(clean(line, limit))
     # Sequences take no room in the result, so more than `limit` characters are read, yet not without end.
     budget = 4 * max(limit, 0) + 256
     return _assemble(line[:budget], style, limit, is_cut=len(line) > budget)

@@ -58,6 +58,8 @@ def test_a_clean_line_is_harmless_bounded_and_stays_as_it_is(text: str, limit: i
     assert len(cleaned) <= limit
     assert clean(cleaned, limit) == cleaned
     cleaned.encode()
+    # Nothing takes no room, and no cell holds more than one emoji with its parts.
+    assert all(cells > 0 and len(cluster) <= 24 for cluster, cells in clusters(cleaned))
 
 
 @given(ANYTHING, st.integers(0, 60))

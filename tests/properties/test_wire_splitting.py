@@ -72,7 +72,7 @@ def test_the_strict_reader_accepts_what_json_accepts(body: bytes) -> None:
         assert [type(item) for item in inputs] == [Broken]
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=("Cs",)), min_size=1)), st.integers(1, 65535))
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1)), st.integers(1, 65535))
 def test_our_own_frames_are_always_understood(texts: list[str], size: int) -> None:
     decoder = InputDecoder()
     inputs = [item for text in texts for item in decoder.feed(input_frame(text) + resize_frame(size, size))]
@@ -95,8 +95,8 @@ def test_a_refusal_is_one_short_line(content_type: str, text: str, more: str) ->
         assert "\n" not in sentence
 
 
-@given(st.lists(st.floats(0, 30), max_size=60), st.integers(1, 5))
-def test_no_window_ever_holds_more_than_the_budget(gaps: list[float], limit: int) -> None:
+@given(st.lists(st.integers(0, 30), max_size=60), st.integers(1, 5))
+def test_no_window_ever_holds_more_than_the_budget(gaps: list[int], limit: int) -> None:
     budget = RequestBudget(limit)
     now, sent = 0.0, []
     for gap in gaps:
@@ -104,4 +104,4 @@ def test_no_window_ever_holds_more_than_the_budget(gaps: list[float], limit: int
         sent.append(now + budget.reserve("/a", now))
     assert sent == sorted(sent)
     for earlier, later in zip(sent, sent[limit:], strict=False):
-        assert later - earlier >= 60 - 1e-6
+        assert later - earlier >= 60
