@@ -17,6 +17,7 @@ from textual.strip import Strip
 
 from agentdash.present.cells import Cell, Span, Tone
 from agentdash.text.width import cell_width, cut, cut_middle
+from agentdash.ui.widgets.colours import legible
 
 if TYPE_CHECKING:
     from textual.widget import Widget
@@ -108,6 +109,7 @@ class Palette:
         background = self.ground_color(ground)
         is_auto = text.auto_color and background.ansi is None
         color = _over(background, background.get_contrast_text(text.color.a) if is_auto else text.color)
+        color = legible(color, background)
         return Style.from_color(color.rich_color, background.rich_color) + text.text_style + under.text_style
 
 

@@ -1,0 +1,62 @@
+"""A line for what just happened: it stands for some seconds, and everything said is kept for reading later."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from textual.timer import Timer
+
+from agentdash.present.cells import Cell, Tone
+from agentdash.ui.widgets.glyphs import UNICODE, Signs
+from agentdash.ui.widgets.statusbar import StatusLine
+
+STAND_S = 6.0
+"""How long a notice stands by default."""
+MAX_NOTICES = 200
+
+
+class MessageLine(StatusLine):
+    """Shows the latest notice in place of its ordinary cells (a footer's hints), then those again."""
+
+    def __init__(
+        self,
+        *,
+        gap: int = 2,
+        margin: int = 1,
+        signs: Signs = UNICODE,
+        name: str | None = None,
+        id: str | None = None,  # noqa: A002 - Textual's own name
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(gap=gap, margin=margin, signs=signs, name=name, id=id, classes=classes)
+        self._resting: tuple[tuple[Cell, ...], tuple[Cell, ...]] = ((), ())
+        self._timer: Timer | None = None
+        self._kept: deque[Cell] = deque(maxlen=MAX_NOTICES)
+
+    @property
+    def notices(self) -> tuple[Cell, ...]:
+        """Everything said, oldest first, at most `MAX_NOTICES`."""
+        return tuple(self._kept)
+
+    def rest(self, left: Sequence[Cell], right: Sequence[Cell] = ()) -> None:
+        """Set what stands here while there is nothing to say."""
+        self._resting = (tuple(left), tuple(right))
+        if self._timer is None:
+            self.show(*self._resting)
+
+    def say(self, text: str, tone: Tone = Tone.PLAIN, *, stand_s: float = STAND_S) -> None:
+        """Say something for some seconds."""
+        notice = Cell(text, tone)
+        self._kept.append(notice)
+        if self._timer is not None:
+            self._timer.stop()
+        self.show([notice])
+        self._timer = self.set_timer(stand_s, self.clear_notice)
+
+    def clear_notice(self) -> None:
+        """Show the ordinary cells again."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        self.show(*self._resting)
