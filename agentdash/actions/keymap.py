@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -29,7 +29,7 @@ def apply_keymap(
             continue
         keys: list[str] = []
         faulty = False
-        for word in () if wanted.strip().lower() in UNBOUND else wanted.replace(",", " ").split():
+        for word in _words(wanted):
             name = key_name(word)
             if not name:
                 problems.append(f"Key map: {word!r} of {action_id} is not a key.")
@@ -40,6 +40,11 @@ def apply_keymap(
             actions[action_id] = replace(actions[action_id], keys=tuple(keys))
     changed = tuple(actions.values())
     return changed, problems + [_sentence(*clash) for clash in clashes(changed)]
+
+
+def _words(wanted: str | Sequence[str]) -> list[str]:
+    found = wanted.replace(",", " ").split() if isinstance(wanted, str) else list(wanted)
+    return [] if len(found) == 1 and found[0].strip().lower() in UNBOUND else found
 
 
 def _unknown(action_id: str, actions: Mapping[str, Action]) -> str:

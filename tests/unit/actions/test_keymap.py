@@ -20,6 +20,14 @@ def test_remap_and_unbind() -> None:
     assert found["stop"] == ("H",)
 
 
+def test_keys_may_come_as_a_list() -> None:
+    actions, problems = apply_keymap(REGISTRY, {"restart": ("f5", "ctrl+]"), "stop": (), "start": ("none",)})
+    found = {a.id: a.keys for a in actions}
+    assert problems == []
+    assert found["restart"] == ("f5", "ctrl+right_square_bracket")
+    assert found["stop"] == found["start"] == ()
+
+
 def test_unknown_action_names_the_nearest() -> None:
     _, problems = keys({"restrt": "r"})
     assert problems == ["Key map: there is no action 'restrt'. Did you mean restart?"]
