@@ -12,7 +12,7 @@ from pyte.screens import Char
 from agentdash.term import style as st
 from agentdash.term.cells import ZWJ, classes, compose, extended, is_mark, joins, spread, width
 from agentdash.term.modes import Modes
-from agentdash.term.row import MIXED, Line, Row, is_narrow, plain_row
+from agentdash.term.row import MIXED, Kept, Line, Row, is_narrow, plain_row
 
 _NAMES: Final = [*graphics.FG_ANSI.values()][:8] + ["bright" + n for n in [*graphics.FG_ANSI.values()][:8]]
 
@@ -81,8 +81,8 @@ class Canvas(pyte.Screen):
 
     def __init__(self, columns: int, lines: int, history: int) -> None:
         self.columns, self.lines = columns, lines
-        self.history: deque[Line | str] = deque(maxlen=max(history, 0))
-        self.pullable = 0  # lines at the end of the history that growing the screen may take back
+        self.history: deque[Kept] = deque(maxlen=max(history, 0))
+        self.pullable = 0  # lines at the end of the history that growing may take back, or more
         self.dirty: set[int] = set()
         self._scrolled = 0  # lines the whole screen went up since the last look; `lines` means all is new
         self.rows = [Row() for _ in range(lines)]
@@ -96,7 +96,8 @@ class Canvas(pyte.Screen):
         self.title = ""
         self.icon_name = ""
         self._bells = 0
-        self._joining = False
+        self.joining = False  # the last thing drawn was a joiner
+        self.narrow_seen: set[str] = set()  # short texts of plain narrow characters outside ASCII
 
     @property
     def buffer(self) -> Any:  # type: ignore[override]  # pyte's is a dict of dicts, this one a view
@@ -115,8 +116,9 @@ class Canvas(pyte.Screen):
 
     @property
     def is_direct(self) -> bool:
-        """Whether printable ASCII goes to the cells as it is."""
-        return self.modes.autowrap and not self.modes.insert and not self.is_translating
+        """Whether narrow text goes to the cells as it is."""
+        modes = self.modes
+        return modes.autowrap and not (modes.insert or self.joining or self.is_translating)
 
     @property
     def has_region(self) -> bool:
@@ -129,20 +131,36 @@ class Canvas(pyte.Screen):
         """Draw text without control characters at the cursor."""
         if self.is_translating:
             data = data.translate(self.g1_charset if self.charset else self.g0_charset)
-        if data.isascii() or (not self._joining and is_narrow(data)):
+        if data.isascii():
+            self.joining = False
             self.draw_narrow(data)
             return
-        plain = classes().all_plain
-        if not plain(data):
-            data = compose(data)
-        if self._joining or self.modes.insert or not plain(data):
-            self._draw_odd(data)
+        if not self.joining and is_narrow(data):
+            if len(data) < 8 and len(self.narrow_seen) < 4096:
+                self.narrow_seen.add(data)
+            self.draw_narrow(data)
             return
-        columns = len(data) + len(classes().wide.findall(data))
-        if self.cursor.x + columns <= self.columns:
-            self._place(data, columns, MIXED)
+        found = classes()
+        if not found.all_plain(data):
+            data = compose(data)
+        if self.joining or not found.all_plain(data):
+            for match in found.stretches(data):
+                part = match[0]
+                if self.joining or not match[1]:
+                    self._draw_odd(part[0])
+                    part = part[1:]
+                if part:
+                    self._draw_plain(part)
         else:
-            self._draw_cells(spread(data))
+            self._draw_plain(data)
+
+    def _draw_plain(self, text: str) -> None:
+        """Draw narrow and wide characters none of which joins another."""
+        columns = len(text) + sum(map(len, classes().wide(text)))
+        if self.cursor.x + columns <= self.columns and not self.modes.insert:
+            self._place(text, columns, MIXED)
+        else:
+            self._draw_cells(spread(text))
 
     def draw_narrow(self, text: str) -> None:
         """Draw characters of one column each."""
@@ -175,6 +193,8 @@ class Canvas(pyte.Screen):
             if end < total and not cells[end]:  # a wide character is never cut in two
                 end -= 1
             if end > at:
+                if self.modes.insert:
+                    self.insert_characters(end - at)
                 self._place("".join(cells[at:end]), end - at, MIXED)
                 at = end
             elif self.modes.autowrap and cols > 1:
@@ -182,39 +202,29 @@ class Canvas(pyte.Screen):
             else:  # no room for it anywhere on this line: as terminals do, not drawn
                 at += 2
 
-    def _draw_odd(self, data: str) -> None:
-        """Draw character by character: marks, joiners, flags, rare scripts, insert mode."""
-        cur, cols = self.cursor, self.columns
-        for char in data:
-            columns = width(char)
-            row = self.rows[cur.y]
-            previous = self._previous(row)
-            cell = row.cells(cols)[0][previous - 1] if previous else ""
-            joined = columns and joins(cell, char) and (self._joining or cell[-1] != ZWJ)
-            self._joining = char == ZWJ
-            if joined or not columns:
-                if previous and (joined or is_mark(char)):
-                    self._extend(row, previous - 1, char)
-                continue
-            if cur.x + columns > cols:
-                if self.modes.autowrap and columns <= cols:
-                    self._wrap()
-                elif columns > 1:
-                    continue
-            if self.modes.insert:
-                self.insert_characters(columns)
-            self._place(char, columns, columns)
+    def _draw_odd(self, char: str) -> None:
+        """Draw a character that may belong to the cell before: marks, joiners, flags, rare scripts."""
+        columns, previous = width(char), self._previous()
+        cells = self.rows[self.cursor.y].cells(self.columns)[0]
+        cell = cells[previous - 1] if previous else ""
+        joined = columns and joins(cell, char) and (self.joining or cell[-1] != ZWJ)
+        self.joining = char == ZWJ
+        if joined or not columns:
+            if previous and (joined or is_mark(char)):
+                self._extend(previous - 1, char)
+        else:
+            self._draw_cells([char, ""][:columns])
 
-    def _previous(self, row: Row) -> int:
+    def _previous(self) -> int:
         """One more than the column of the cell left of the cursor; 0 when there is none."""
         x = min(self.cursor.x, self.columns)
-        if x > 1 and not row.cells(self.columns)[0][x - 1]:
+        if x > 1 and not self.rows[self.cursor.y].cells(self.columns)[0][x - 1]:
             return x - 1
         return x
 
-    def _extend(self, row: Row, x: int, char: str) -> None:
+    def _extend(self, x: int, char: str) -> None:
         """Add a mark to the cell at `x`; some symbols become wide by it."""
-        chars, codes = row.cells(self.columns)
+        chars, codes = self.rows[self.cursor.y].cells(self.columns)
         cell, wide = extended(chars[x] or " ", char)
         if wide and (x + 1 < self.columns and chars[x + 1]):
             if x + 2 < self.columns and not chars[x + 2]:
@@ -268,7 +278,15 @@ class Canvas(pyte.Screen):
         """One line down, scrolling the region at its end."""
         cur = self.cursor
         if cur.y == self.bottom:
-            self.scroll_up(1)
+            if self.top or self.modes.alternate_screen or self.bottom != self.lines - 1:
+                self.scroll_up(1)
+                return
+            rows = self.rows  # the everyday case of `scroll_up`
+            self.history.append(rows.pop(0).packed())
+            rows.append(self.blank() if cur.code & st.BG else Row())
+            self.pullable += 1
+            if self._scrolled < self.lines:
+                self.went_up(1)
         elif cur.y < self.lines - 1:
             cur.y += 1
 
@@ -289,7 +307,7 @@ class Canvas(pyte.Screen):
         count = min(count or 1, bottom + 1 - top)
         if top == 0 and not self.modes.alternate_screen:
             self.history.extend([row.packed() for row in rows[:count]])
-            self.pullable = min(self.pullable + count, len(self.history))
+            self.pullable += count
         del rows[top : top + count]
         rows[bottom + 1 - count : bottom + 1 - count] = [self.blank() for _ in range(count)]
         if top == 0 and bottom == self.lines - 1:

@@ -18,10 +18,11 @@ VS16: Final = "\ufe0f"
 MAX_CLUSTER: Final = 12
 """Code points one cell may hold. The longest emoji sequences in use have ten."""
 
-_NARROW_BLOCKS: Final = ((0x20, 0x7E), (0xA0, 0x52F), (0x2010, 0x2027), (0x2030, 0x205F), (0x2070, 0x20CF),
-                         (0x2100, 0x25FF))  # fmt: skip
-_WIDE_BLOCKS: Final = ((0x3041, 0x3096), (0x30A1, 0x30FF), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3),
-                       (0xFF01, 0xFF60), (0x1F300, 0x1F64F), (0x1F680, 0x1F6FF))  # fmt: skip
+_BLOCKS: Final = ((0x20, 0x7E), (0xA0, 0x52F), (0x1E00, 0x20CF), (0x2100, 0x27BF), (0x2B00, 0x2BFF),
+                  (0x3000, 0x33FF), (0xFF00, 0xFFE6), (0x1F300, 0x1F6FF), (0x1F900, 0x1FAFF))  # fmt: skip
+"""Code points asked one by one, when the first character outside ASCII arrives (some milliseconds)."""
+_WIDE_BLOCKS: Final = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3), (0x20000, 0x2A6DF))
+"""Ideographs and syllables, wide from end to end."""
 _SKIN: Final = range(0x1F3FB, 0x1F400)
 _FLAGS: Final = range(0x1F1E6, 0x1F200)
 
@@ -32,33 +33,40 @@ def width(char: str) -> int:
     return max(wcwidth(char), 0)
 
 
-def _members(blocks: tuple[tuple[int, int], ...], columns: int) -> str:
-    """The members of a character class: what in `blocks` is `columns` wide and joins nothing."""
-    out: list[str] = []
-    for low, high in blocks:
-        start: int | None = None
-        if high - low > 5000:  # two blocks of ideographs and syllables: even, so the ends speak for all
-            out.append(f"{chr(low)}-{chr(high)}")
-            continue
-        for point in range(low, high + 2):
-            fits = point <= high and width(chr(point)) == columns and point not in _SKIN and point != 0xAD
-            if fits and start is None:
-                start = point
-            elif not fits and start is not None:
-                out.append(f"{re.escape(chr(start))}-{re.escape(chr(point - 1))}")
-                start = None
-    return "".join(out)
+def _members() -> tuple[str, str]:
+    """The members of two character classes: narrow and wide characters that join nothing."""
+    spans: tuple[list[list[int]], list[list[int]]] = [], [[low, high] for low, high in _WIDE_BLOCKS]
+    for low, high in _BLOCKS:
+        for point in range(low, high + 1):
+            columns = wcwidth(chr(point))
+            if columns < 1 or point in _SKIN:
+                continue
+            into = spans[columns - 1]
+            if into and into[-1][1] == point - 1:
+                into[-1][1] = point
+            else:
+                into.append([point, point])
+    narrow, wide = (
+        "".join([f"{re.escape(chr(low))}-{re.escape(chr(high))}" for low, high in part]) for part in spans
+    )
+    return narrow, wide
 
 
 class _Classes:
     """The compiled classes; made when the first character outside ASCII arrives."""
 
     def __init__(self) -> None:
-        narrow, wide = _members(_NARROW_BLOCKS, 1), _members(_WIDE_BLOCKS, 2)
+        narrow, wide = _members()
         self.all_narrow: Final = re.compile(f"[{narrow}]*").fullmatch
         self.all_plain: Final = re.compile(f"[{narrow}{wide}]*").fullmatch
-        self.wide: Final = re.compile(f"[{wide}]")
+        self.wide: Final = re.compile(f"[{wide}]+").findall
+        self.stretches: Final = re.compile(f"([{narrow}{wide}]+)|[^{narrow}{wide}]").finditer
         self.marked: Final = re.compile("[^\u0300-\u036f][\u0300-\u036f]{1,8}")
+        self._cells: Final = re.compile(f"[{wide}]").sub
+
+    def spread(self, text: str) -> list[str]:
+        """Cells of plain narrow and wide characters: a wide one is followed by an empty cell."""
+        return ["" if char == "\0" else char for char in self._cells("\\g<0>\0", text)]
 
 
 @cache
@@ -77,8 +85,8 @@ def compose(text: str) -> str:
 
 
 def spread(text: str) -> list[str]:
-    """Cells of a text of plain narrow and wide characters: a wide one is followed by an empty cell."""
-    return [piece for char in text for piece in ((char, "") if width(char) == 2 else (char,))]
+    """Cells of plain narrow and wide characters: a wide one is followed by an empty cell."""
+    return classes().spread(text)
 
 
 def is_mark(char: str) -> bool:

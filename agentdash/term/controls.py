@@ -77,18 +77,13 @@ class Controls:
 
     def look(self, control: str) -> tuple[int, int]:
         """(keep, bits) of a complete SGR sequence, remembered."""
-        found = self._look(control)
+        found = direct_color(control[2:-1]) if 8 < len(control) < 48 else None
+        if found is None:
+            # private (`>4;2m`, `?4m`), with an intermediate, or no control sequence at all: not a look
+            found = sgr(control[2:-1]) if len(control) <= MAX_CONTROL and _SGR_RE(control) else (-1, 0)
         if len(self.looks) >= MAX_REMEMBERED:
             self.looks.clear()
         self.looks[control] = found
-        return found
-
-    @staticmethod
-    def _look(control: str) -> tuple[int, int]:
-        body = control[2:-1]
-        if len(control) > 32 or (found := direct_color(body)) is None:
-            # private (`>4;2m`, `?4m`), with an intermediate, or no control sequence at all: not a look
-            found = sgr(body) if len(control) <= MAX_CONTROL and _SGR_RE(control) else (-1, 0)
         return found
 
     def place(self, control: str) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from agentdash.term import reflow
 from agentdash.term import style as st
 from agentdash.term.reports import Reporter
-from agentdash.term.row import Line, Row, Runs, cells_of, pieces_of, row_of, runs_of
+from agentdash.term.row import Kept, Row, Runs, cells_of, pieces_of, row_of, runs_of
 from agentdash.term.screen import Saved
 from agentdash.term.stream import Stream
 
@@ -141,7 +141,7 @@ class Emulator(Reporter):
         return out + lines
 
     @staticmethod
-    def _text_line(line: Line | str | Row) -> TextLine:
+    def _text_line(line: Kept) -> TextLine:
         return TextLine(reflow.text_of(line), not isinstance(line, str) and line.wrapped)
 
     # -- size ------------------------------------------------------------------
@@ -213,12 +213,12 @@ class Emulator(Reporter):
             del rows[len(rows) - below :]
             above = len(rows) - lines
             self.history.extend([row.packed() for row in rows[:above]])
-            self.pullable = min(self.pullable + above, len(self.history))
+            self.pullable += above
             del rows[:above]
             cur.y -= above
         elif lines > len(rows):
-            back = min(self.pullable, lines - len(rows))
-            self.pullable -= back
+            back = min(self.pullable, len(self.history), lines - len(rows))
+            self.pullable = min(self.pullable, len(self.history)) - back
             taken = [self.history.pop() for _ in range(back)][::-1]
             rows[0:0] = [row_of(*cells_of(line), self.columns, wrapped=_is_wrapped(line)) for line in taken]
             cur.y += back
@@ -226,7 +226,7 @@ class Emulator(Reporter):
 
     def _resize_width(self, columns: int) -> None:
         history = self.history
-        head: list[Line | str] = []
+        head: list[Kept] = []
         while history and _is_wrapped(history[-1]):
             head.append(history.pop())
         head.reverse()
@@ -254,7 +254,7 @@ class Emulator(Reporter):
         cur.x, cur.y = (done.x, y) if y >= 0 else (0, 0)
 
 
-def _is_wrapped(line: Line | str) -> bool:
+def _is_wrapped(line: Kept) -> bool:
     return not isinstance(line, str) and line.wrapped
 
 

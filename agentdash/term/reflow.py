@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentdash.term.cells import width
-from agentdash.term.row import Line, Row, cells_of, pieces_of, row_of
+from agentdash.term.row import Kept, Line, Row, cells_of, pieces_of, row_of
 
 
 class _Logical:
@@ -33,9 +33,9 @@ class _Logical:
         return out
 
 
-def reflow_history(lines: list[Line | str], columns: int) -> list[Line | str]:
+def reflow_history(lines: list[Kept], columns: int) -> list[Kept]:
     """Scrollback lines wrapped to a new width; the last one must not be wrapped into the screen."""
-    out: list[Line | str] = []
+    out: list[Kept] = []
     joined = _Logical()
     is_joining = False
     for line in lines:
@@ -56,7 +56,7 @@ def reflow_history(lines: list[Line | str], columns: int) -> list[Line | str]:
     return out
 
 
-def _cut_plain(text: str, columns: int) -> list[Line | str]:
+def _cut_plain(text: str, columns: int) -> list[Kept]:
     """A plain line of one column a character."""
     if len(text) <= columns:
         return [text]
@@ -64,7 +64,7 @@ def _cut_plain(text: str, columns: int) -> list[Line | str]:
     return [*(Line([(part, 0)], True) for part in parts[:-1]), parts[-1]]
 
 
-def _packed(joined: _Logical, columns: int) -> list[Line | str]:
+def _packed(joined: _Logical, columns: int) -> list[Kept]:
     spans = joined.cut(columns)
     return [
         row_of(joined.chars[start:end], joined.codes[start:end], end - start, wrapped=at < len(spans) - 1).packed()
@@ -82,7 +82,7 @@ class Reflowed:
 
 
 def reflow_screen(
-    head: list[Line | str], rows: list[Row], old_columns: int, columns: int, cursor: tuple[int, int]
+    head: list[Kept], rows: list[Row], old_columns: int, columns: int, cursor: tuple[int, int]
 ) -> Reflowed:
     """Wrap the screen's rows to a new width.
 
@@ -144,7 +144,7 @@ def _locate(joined: _Logical, at: int, columns: int) -> tuple[int, int]:
     return 0, 0
 
 
-def text_of(line: Line | str | Row) -> str:
+def text_of(line: Kept) -> str:
     """The characters of a line, trailing blanks left out unless the line goes on."""
     text = "".join([text for text, _ in pieces_of(line)])
     wrapped = not isinstance(line, str) and line.wrapped

@@ -13,6 +13,8 @@ Runs = list[tuple[str, Style]]
 """Pieces of a line from left to right, neighbours in different styles. Blank cells after the last drawn
 one are left out."""
 
+MAX_PIECES: Final = 16
+"""Pieces up to which a row goes into the scrollback as it is; packing one costs as much as drawing it."""
 MIXED: Final = 0
 """Width of a piece whose characters are narrow and wide."""
 
@@ -90,15 +92,17 @@ class Row:
             end -= 1
         return end
 
-    def packed(self) -> Line | str:
-        """What the scrollback keeps: a bare string for a plain line."""
-        if self.chars is None and not self.wrapped:
-            segs = self.segs
+    def packed(self) -> Kept:
+        """What the scrollback keeps: a bare string for a plain line, the row itself for a few pieces."""
+        if self.chars is not None:
+            return Line(self.pieces(), self.wrapped)
+        segs = self.segs
+        if not self.wrapped:
             if not segs:
                 return ""
             if len(segs) == 1 and not segs[0][1]:
                 return segs[0][0]
-        return Line(self.pieces(), self.wrapped)
+        return self if len(segs) <= MAX_PIECES else Line(self.pieces(), self.wrapped)
 
 
 def plain_row(text: str, code: int) -> Row:
@@ -138,14 +142,18 @@ class Line:
         return out
 
 
-def pieces_of(line: Line | str | Row) -> list[tuple[str, int]]:
+Kept = Line | Row | str
+"""A line of the scrollback. A row among them is never drawn on again."""
+
+
+def pieces_of(line: Kept) -> list[tuple[str, int]]:
     """(text, style code) of a line wherever it is."""
     if isinstance(line, str):
         return [(line, 0)] if line else []
     return line.pieces()
 
 
-def cells_of(line: Line | str) -> tuple[list[str], list[int]]:
+def cells_of(line: Kept) -> tuple[list[str], list[int]]:
     """Cells and style codes of a line of the scrollback."""
     chars: list[str] = []
     codes: list[int] = []

@@ -265,13 +265,14 @@ class Screen(Canvas):
             self.erase(line, 0, cols)
 
     def _keep_screen(self) -> None:
-        """Copy what is on the main screen into the scrollback."""
+        """Move what is on the main screen into the scrollback."""
         if self.modes.alternate_screen:
             return
         packed = [row.packed() for row in self.rows]
         while packed and packed[-1] == "":
             packed.pop()
         self.history.extend(packed)
+        self.rows[:] = [Row() for _ in range(self.lines)]
         self.pullable = 0
 
     def alignment_display(self) -> None:
@@ -284,7 +285,7 @@ class Screen(Canvas):
     def repeat_character(self, count: int | None = None) -> None:
         """Draw the character before the cursor again (REP)."""
         cur = self.cursor
-        at = self._previous(self.rows[cur.y])
+        at = self._previous()
         if at:
             cell = self.rows[cur.y].cells(self.columns)[0][at - 1]
             # more than a screenful leaves the same picture

@@ -87,11 +87,15 @@ class Stream:
         cur, dirty = screen.cursor, screen.dirty
         actions, looks, places = controls.actions, controls.looks, controls.places
         rows, modes = screen.rows, screen.modes
-        direct = screen.is_direct
-        cols = screen.columns
+        direct, narrow_seen = screen.is_direct, screen.narrow_seen
+        cols, last = screen.columns, screen.lines - 1
         for text in pieces:
             if text:
-                if direct and text.isascii() and (end := (x := cur.x) + len(text)) <= cols:
+                if (
+                    direct
+                    and (text.isascii() or text in narrow_seen)
+                    and (end := (x := cur.x) + len(text)) <= cols
+                ):
                     row = rows[cur.y]
                     chars = row.chars
                     if chars is None:
@@ -114,6 +118,7 @@ class Stream:
                         screen.draw_narrow(text)
                 else:
                     screen.draw(text)
+                    direct = screen.is_direct
             control = next(pieces, None)
             if control is None:
                 return
@@ -129,6 +134,8 @@ class Stream:
                     if place is not None:
                         cur.x, cur.y = place
                         continue
+                if final == "B" and direct and control == "\x1b(B" and not screen.charset:
+                    continue  # in front of every colour where terminfo has it in `sgr0`
                 action = actions.get(control) or controls.action(control)
                 if action is not None:
                     action[0](*action[1])
@@ -142,7 +149,10 @@ class Stream:
                     cur.x = 0
                 elif size == 2:
                     cur.x = 0
-                    screen.index()
+                    if (y := cur.y) != screen.bottom and y < last:
+                        cur.y = y + 1
+                    else:
+                        screen.index()
                 elif direct and not cur.code & BG and not screen.has_region:
                     lines = control[2:-2].split("\r\n")
                     if max(map(len, lines)) <= cols:

@@ -7,7 +7,6 @@ its own text. Integers are also what keeps a scrollback of coloured cells small.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -79,28 +78,30 @@ def style_of(code: int) -> Style:
 
 
 _BYTES: Final = {str(number): number for number in range(256)}
-_RGB_RE: Final = re.compile(
-    r"([34])8;2;(\d{1,3});(\d{1,3});(\d{1,3})(?:;([34])8;2;(\d{1,3});(\d{1,3});(\d{1,3}))?", re.ASCII
-).fullmatch
+_TARGETS: Final = {"38": (FG, _FG_SHIFT), "48": (BG, _BG_SHIFT)}
 
 
 def direct_color(body: str) -> tuple[int, int] | None:
-    """`sgr` for one or two 24-bit colours and nothing else: pictures are made of nothing else."""
-    match = _RGB_RE(body)
-    if match is None:
-        return None
-    kind, red, green, blue, kind2, red2, green2, blue2 = match.groups()
+    """`sgr` for one or two extended colours and nothing else: pictures are made of nothing else."""
+    parts = body.split(";")
+    mask = bits = at = 0
     try:
-        color = _RGB | _BYTES[red] << 16 | _BYTES[green] << 8 | _BYTES[blue]
-        mask, bits = (FG, color << _FG_SHIFT) if kind == "3" else (BG, color << _BG_SHIFT)
-        if kind2 is None:
-            return ALL ^ mask, bits
-        color = _RGB | _BYTES[red2] << 16 | _BYTES[green2] << 8 | _BYTES[blue2]
-    except KeyError:  # out of range, or zeros in front: for the long way
+        while at < len(parts):
+            field, shift = _TARGETS[parts[at]]
+            if parts[at + 1] == "2":
+                red, green, blue = parts[at + 2 : at + 5]
+                color = _RGB | _BYTES[red] << 16 | _BYTES[green] << 8 | _BYTES[blue]
+                at += 5
+            elif parts[at + 1] == "5":
+                color = _BYTES[parts[at + 2]] + 1
+                at += 3
+            else:
+                return None
+            mask |= field
+            bits = bits & ~field | color << shift
+    except (KeyError, IndexError, ValueError):  # something else, out of range, zeros in front
         return None
-    if kind2 == kind:
-        return ALL ^ mask, color << (_FG_SHIFT if kind == "3" else _BG_SHIFT)
-    return ALL ^ (FG | BG), bits | color << (_FG_SHIFT if kind2 == "3" else _BG_SHIFT)
+    return ALL ^ mask, bits
 
 
 def sgr(body: str) -> tuple[int, int]:
