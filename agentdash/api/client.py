@@ -312,6 +312,12 @@ class Client:
         """Headers of a websocket's answer tell version and clock too. Names in lower case."""
         self._note(headers)
 
+    def refused(self, error: errors.ApiError, path: str) -> errors.ApiError:
+        """A refused websocket: bars the path when it was a 429, and hides the secrets."""
+        if isinstance(error, errors.RateLimited):
+            self._budget.penalize(path, self._clock() + error.retry_after_s)
+        return self._told(error)
+
     def told(self, error: Exception, path: str) -> errors.ApiError:
         """The named error for whatever a stream's library raised, without the token in any text."""
         return self._told(error_from_exception(error, path, self.origin))

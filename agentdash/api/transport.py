@@ -31,6 +31,13 @@ def failures() -> tuple[type[Exception], ...]:
     return (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)
 
 
+def silences() -> tuple[type[Exception], ...]:
+    """What the library raises when nothing comes for as long as was allowed."""
+    import httpx  # noqa: PLC0415 - 130 ms, not before the first request
+
+    return (httpx.ReadTimeout,)
+
+
 def build(
     origin: str, tls: TlsOptions, http_transport: httpx.AsyncBaseTransport | None
 ) -> tuple[ssl.SSLContext, httpx.AsyncClient]:
