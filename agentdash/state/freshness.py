@@ -105,3 +105,4 @@ class Stream:
     retry_at: datetime | None = None
     problem: Problem | None = None
     reconnects: int = 0
+    """How often it was lost after it had been live."""

@@ -33,11 +33,12 @@ class LogBook:
     `version` rises with every change that is not a mere append, so that a view over the book knows when to start anew.
     """
 
-    __slots__ = ("_ids", "dropped", "gaps", "limit", "lines", "overflowed", "version")
+    __slots__ = ("_floor", "_ids", "dropped", "gaps", "limit", "lines", "overflowed", "version")
 
     def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
         self.lines: list[LogLine] = []
         self._ids: list[int] = []
+        self._floor = 0
         self.gaps: tuple[Gap, ...] = ()
         self.limit = limit
         self.dropped = 0
@@ -53,6 +54,11 @@ class LogBook:
         """Highest id held, 0 if empty: where a follow stream resumes."""
         return self._ids[-1] if self._ids else 0
 
+    def find(self, line_id: int) -> LogLine | None:
+        """The line with an id, if it is held."""
+        index = bisect_left(self._ids, line_id)
+        return self.lines[index] if index < len(self._ids) and self._ids[index] == line_id else None
+
     def add(self, lines: Iterable[LogLine]) -> int:
         """Take in lines; those already held are passed over. Returns how many were new."""
         new = 0
@@ -60,6 +66,9 @@ class LogBook:
             if not self._ids or line.id > self._ids[-1]:
                 self._ids.append(line.id)
                 self.lines.append(line)
+            elif line.id <= self._floor:
+                # Already let go: a resumed stream may send it again, and it would push out a newer one.
+                continue
             else:
                 index = bisect_left(self._ids, line.id)
                 if self._ids[index] == line.id:
@@ -86,6 +95,7 @@ class LogBook:
             return
         # Some more than needed, so that a full book does not shift its lists for every line.
         excess = min(len(self.lines), excess + self.limit // 10)
+        self._floor = self._ids[excess - 1]
         del self.lines[:excess]
         del self._ids[:excess]
         self.dropped += excess

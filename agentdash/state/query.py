@@ -133,6 +133,8 @@ def parse(text: str) -> Query:
             raise QueryError(f"{key}: wants a value, as in {key}:web", position)
         if value:
             values = tuple(v for v in value.split(",") if v) if key else (value,)
+            if not values:
+                raise QueryError(f"{key}: wants a value, as in {key}:web", position)
             terms.append(Term(key, values, bool(bang)))
         position = max(found.end(), position + 1)
 

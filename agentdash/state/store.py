@@ -15,7 +15,7 @@ from immutables import Map
 
 from agentdash.state import events as ev
 from agentdash.state.detail import AgentDetail, add_readings
-from agentdash.state.freshness import Fact, Stream
+from agentdash.state.freshness import Fact, Freshness, Stream, StreamState
 from agentdash.state.history import KEPT, agent_transitions, workspace_transitions
 from agentdash.state.logs import LogBook
 from agentdash.state.model import ActionRecord, Agent, Counts, Server, Transition, Workspace
@@ -349,8 +349,8 @@ def _watch_cap_reached(state: State, event: ev.WatchCapReached, changes: Changes
 
 def _agent_read(state: State, event: ev.AgentRead, changes: Changes) -> State:
     home = state.agent_homes.get(event.agent.id)
-    if home is None:
-        return state
+    if home is None or state.seen[home].at > event.at:
+        return state  # of an earlier build, or a stream has spoken since this answer was asked for
     workspace = state.workspaces[home]
     agents = tuple(event.agent if a.id == event.agent.id else a for a in workspace.agents)
     if agents == workspace.agents:
@@ -430,7 +430,7 @@ def _fact_loading(state: State, event: ev.FactLoading, changes: Changes) -> Stat
     fact = _fact(state, event.agent_id, event.fact)
     if fact.value is not None:
         return state
-    from_unknown: Fact[Any] = Fact(None, fact.freshness.LOADING)
+    from_unknown: Fact[Any] = Fact(None, Freshness.LOADING)
     return _detail(state, event.agent_id, changes, **{event.fact: from_unknown})
 
 
@@ -450,10 +450,8 @@ def _stream_changed(state: State, event: ev.StreamChanged, changes: Changes) -> 
             return state
         if old.state == event.state:
             since = old.since
-        if event.state == "live" and old.state != "live":
+        if old.state is StreamState.LIVE and event.state is not StreamState.LIVE:
             reconnects += 1
-    elif event.state == "live":
-        reconnects = 1
     stream = Stream(event.stream_id, event.state, since, event.retry_at, event.problem, reconnects)
     changes.streams = True
     return replace(state, streams=state.streams.set(event.stream_id, stream))

@@ -26,6 +26,8 @@ class Row:
     workspace: Workspace
     agent: Agent | None
     indent: int = 0
+    family: str = ""
+    """Key of the row at the head of the family; empty for that row itself."""
 
 
 def rows_of(workspace: Workspace) -> Iterator[Row]:
@@ -33,17 +35,25 @@ def rows_of(workspace: Workspace) -> Iterator[Row]:
     if not workspace.agents:
         yield Row(workspace.id, workspace, None)
         return
-    parents = {agent.id for agent in workspace.agents}
+    known = {agent.id for agent in workspace.agents}
     children: dict[str, list[Agent]] = {}
+    tops = []
     for agent in workspace.agents:
-        if agent.parent_id in parents and agent.parent_id != agent.id:
+        if agent.parent_id in known and agent.parent_id != agent.id:
             children.setdefault(agent.parent_id or "", []).append(agent)
-    tops = [a for a in workspace.agents if a.parent_id not in parents or a.parent_id == a.id]
-    # A server may send parents in a circle; then nobody is on top, and all stand side by side.
-    for agent in tops or workspace.agents:
-        yield Row(agent.key, workspace, agent)
-        for child in children.get(agent.id, ()) if tops else ():
-            yield Row(child.key, workspace, child, 1)
+        else:
+            tops.append(agent)
+    shown: set[str] = set()
+    # A server may send parents in a circle: whoever has not been reached from a top then heads a family itself.
+    for head in (*tops, *workspace.agents):
+        below = [(head, 0)]
+        while below:
+            agent, indent = below.pop()
+            if agent.key in shown:
+                continue
+            shown.add(agent.key)
+            yield Row(agent.key, workspace, agent, indent, head.key if indent else "")
+            below += [(child, indent + 1) for child in reversed(children.get(agent.id, ()))]
 
 
 def all_rows(state: State) -> Iterator[Row]:
@@ -78,8 +88,7 @@ def sorted_rows(
     """Keys in order: by the sort key, else worst first; owner, name and agent decide between equals."""
     families: dict[str, list[Row]] = {}
     for row in rows:
-        head = row.agent.parent_id if row.indent and row.agent else None
-        families.setdefault(head or (row.agent.id if row.agent else row.key), []).append(row)
+        families.setdefault(row.family or row.key, []).append(row)
     ordered: list[tuple[Any, list[Row]]] = []
     for family in families.values():
         family.sort(key=lambda row: (row.indent, row.agent.name if row.agent else ""))
