@@ -169,7 +169,7 @@ def _check_rights(runtime: Runtime, agent: Agent, scope: Scope) -> None:
     credentials = Credentials.of(header_map(scope["headers"]), scope["query_string"].decode("latin-1"))
     if not runtime.gate.is_signed_in(credentials, is_pty=True):
         raise ApiError(404, NOT_FOUND)
-    if not runtime.can_ssh(runtime.workspace_of(agent)):
+    if not runtime.can("ssh", runtime.workspace_of(agent)):
         raise _no_application()
     status = agent.status(runtime.deployment.now())
     if status != "connected":

@@ -193,7 +193,7 @@ async def _wait_for_scan(runtime: Runtime, agent: Agent, failure: str) -> None:
 async def _devcontainer(request: Request) -> tuple[Runtime, Agent, Devcontainer]:
     runtime = runtime_of(request.scope)
     agent = runtime.agent(request.path_params["agent_id"])
-    if not runtime.can_update(runtime.workspace_of(agent)):
+    if not runtime.can("update", runtime.workspace_of(agent)):
         raise forbidden()
     wanted = request.path_params["devcontainer_id"]
     if not is_uuid(wanted):

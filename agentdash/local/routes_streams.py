@@ -387,7 +387,7 @@ def find_workspace(runtime: Runtime, workspace_id: str) -> Workspace:
     if not is_uuid(workspace_id):
         raise bad_uuid(workspace_id)
     workspace = runtime.deployment.workspaces.get(workspace_id.lower())
-    if workspace is None:
+    if workspace is None or not runtime.can("read", workspace):
         raise not_found()
     if workspace.is_deleted:
         hint = "you can view this workspace by specifying '?include_deleted=true' and trying again."
@@ -399,7 +399,7 @@ def _find_build(runtime: Runtime, build_id: str) -> Build:
     if not is_uuid(build_id):
         raise bad_uuid(build_id)
     build = runtime.deployment.find_build(build_id.lower())
-    if build is None:
+    if build is None or not runtime.can("read", runtime.deployment.workspaces[build.workspace_id]):
         raise not_found()
     return build
 

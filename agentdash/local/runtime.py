@@ -14,6 +14,7 @@ from agentdash.local.auth import Gate
 from agentdash.local.errors import agent_not_found, bad_uuid
 from agentdash.local.pty_sessions import PtySessions, Terminal
 from agentdash.local.records import Agent, Deployment, User, Workspace
+from agentdash.local.rights import can
 
 STATE_KEY = "runtime"
 
@@ -51,13 +52,9 @@ class Runtime:
         """The agent's workspace."""
         return self.deployment.workspaces[agent.workspace_id]
 
-    def can_update(self, workspace: Workspace) -> bool:
-        """Whether the viewer may change the workspace."""
-        return workspace.owner_id == self.viewer.id or "owner" in self.viewer.roles
-
-    def can_ssh(self, workspace: Workspace) -> bool:
-        """Whether the viewer may open a terminal in it."""
-        return self.can_update(workspace)
+    def can(self, action: str, workspace: Workspace) -> bool:
+        """Whether the viewer may do `action` (`read`, `update`, `ssh`) to the workspace."""
+        return can(self.viewer, action, workspace)
 
     def agent(self, agent_id: str) -> Agent:
         """The agent of a path parameter.
@@ -68,7 +65,7 @@ class Runtime:
         if not is_uuid(agent_id):
             raise bad_uuid(agent_id)
         agent = self.deployment.find_agent(agent_id.lower())
-        if agent is None:
+        if agent is None or not self.can("read", self.workspace_of(agent)):
             raise agent_not_found()
         return agent
 

@@ -22,6 +22,7 @@ from agentdash.local.pty_sessions import Limits, PtySessions
 from agentdash.local.rates import LIMIT, RateLimiter
 from agentdash.local.records import Deployment, User
 from agentdash.local.routes_agents import agent_routes
+from agentdash.local.routes_fleet import fleet_routes
 from agentdash.local.routes_streams import stream_routes
 from agentdash.local.runtime import Runtime
 from agentdash.local.websocket import PING_INTERVAL_S, PONG_TIMEOUT_S, CoderHttp, uvicorn_options
@@ -97,11 +98,6 @@ async def serve_in_loop(
         application = Application(runtime, first_routes(*groups), RateLimiter(options.rate_limit))
         await stack.enter_async_context(_listening(application, listener, options, runtime.stopping))
         yield Served(deployment.url, token, runtime)
-
-
-def fleet_routes() -> Sequence[BaseRoute]:
-    """Routes of `/workspaces`, `/users` and the rest of the fleet."""
-    return ()
 
 
 def _listen(port: int) -> socket.socket:

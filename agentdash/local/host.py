@@ -1,0 +1,405 @@
+"""This machine as a live workspace with one agent: real scripts, ports, containers, metadata and shell."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from agentdash.local import bus as topics
+from agentdash.local import queueing
+from agentdash.local.errors import ApiError
+from agentdash.local.host_agent import HostAgent
+from agentdash.local.host_containers import SCAN_S, CommandError, Engine
+from agentdash.local.host_devcontainers import Devcontainers
+from agentdash.local.host_machine import PortScanner, architecture, gauges
+from agentdash.local.host_scripts import PIPES_OPEN_S, ScriptRoom, ScriptRunner
+from agentdash.local.processes import child_environment, login_shell
+from agentdash.local.pty_process import Program, PtyProcess, shell_argv
+from agentdash.local.records import (
+    Agent,
+    App,
+    Build,
+    Containers,
+    Job,
+    Latency,
+    Providers,
+    Resource,
+    Script,
+    Template,
+    TemplateVersion,
+    User,
+    Workspace,
+)
+from agentdash.local.runtime import Runtime, ShellRequest
+
+TEMPLATE_NAME = "this-machine"
+AGENT_NAME = "main"
+BOX_ICON = "/emojis/1f4e6.png"
+STEP_S = 0.15
+_CLOSED_PORT = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample script of the package and how it is declared."""
+
+    file: str
+    display_name: str
+    cron: str = ""
+    run_on_start: bool = True
+    run_on_stop: bool = False
+    start_blocks_login: bool = False
+    timeout_s: float = 0
+
+
+SAMPLES = (
+    Sample("welcome.sh", "Welcome"),
+    Sample("install.sh", "Install dependencies", start_blocks_login=True, timeout_s=300),
+    Sample("dotfiles.sh", "Dotfiles"),
+    Sample("watcher.sh", "File watcher"),
+    Sample("heartbeat.sh", "Heartbeat", cron="*/30 * * * * *", run_on_start=False),
+    Sample("goodbye.sh", "Goodbye", run_on_start=False, run_on_stop=True, timeout_s=30),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HostOptions:
+    """What tests change: other scripts, a shorter wait for pipes, another folder or container command."""
+
+    samples: Sequence[Sample] = SAMPLES
+    scripts: dict[str, str] = field(default_factory=dict)
+    """Text of a sample by file name, instead of the package's."""
+    pipes_open_s: float = PIPES_OPEN_S
+    folder: Path | None = None
+    container_command: str | None = None
+    shell: str = ""
+
+
+@asynccontextmanager
+async def live_host(runtime: Runtime, options: HostOptions | None = None) -> AsyncIterator[Host]:
+    """Add this machine to a served deployment and start it; on the way out everything it started is ended."""
+    directory = Path(tempfile.mkdtemp(prefix="agentdash-"))
+    host = Host(runtime, directory, options or HostOptions())
+    try:
+        host.start()
+        yield host
+    finally:
+        await host.close()
+        await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+
+
+class Host:
+    """The workspace of this machine; plays its own builds."""
+
+    def __init__(self, runtime: Runtime, directory: Path, options: HostOptions) -> None:
+        self._runtime = runtime
+        self._deployment = runtime.deployment
+        self._options = options
+        self._directory = directory
+        self._folder = options.folder or Path.cwd()
+        self._shell, self._user, self._home = login_shell()
+        self._shell = options.shell or self._shell
+        self._engine = Engine(options.container_command)
+        self._ports = PortScanner()
+        self._life: HostAgent | None = None
+        self._devcontainers: Devcontainers | None = None
+        self._scanned = Containers()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._playing = asyncio.Lock()
+        self.workspace = self._make_workspace(runtime.viewer)
+
+    @property
+    def agent(self) -> Agent | None:
+        """The agent of the current life, None while stopped or before the first build is done."""
+        return self._life.agent if self._life is not None else None
+
+    def start(self) -> None:
+        """Begin the first build; returns at once."""
+        self._runtime.shells[self.workspace.id] = self._open_shell
+        self.workspace.player = self._play
+        build = queueing.queue_build(
+            self._deployment, self.workspace, "start", self._runtime.viewer.id, version_id=self._version_id
+        )
+        # It does not wait in the fleet's queue: whoever starts the program wants to see this machine.
+        build.job.started_at = self._deployment.now()
+        if self._deployment.daemons:
+            build.job.worker_id = self._deployment.daemons[0].id
+        self._play(build)
+
+    async def close(self) -> None:
+        """End the agent and everything it started, stop scripts left out."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end_life(is_orderly=False)
+
+    # builds
+
+    def _play(self, build: Build) -> None:
+        self._spawn(self._build(build), f"host build {build.number}")
+
+    async def _build(self, build: Build) -> None:
+        async with self._playing:
+            self._say(build, "Setting up", "", by_daemon=True)
+            await self._deployment.clock.sleep(STEP_S)
+            if build.transition == "start":
+                await self._end_life(is_orderly=True)
+                await self._begin_life(build)
+            else:
+                self._say(build, "Stopping workspace", "", by_daemon=True)
+                await self._end_life(is_orderly=True)
+                self._say(build, "Stopping workspace", "this_machine.main: the agent has stopped")
+                self._say(build, "Cleaning Up", "", by_daemon=True)
+                queueing.finish_job(self._deployment, build, error=_cancel_error(build))
+
+    async def _begin_life(self, build: Build) -> None:
+        stage = "Starting workspace"
+        self._say(build, stage, "", by_daemon=True)
+        self._say(build, stage, "this_machine.main: Creating...")
+        await self._deployment.clock.sleep(STEP_S)
+        error = _cancel_error(build)
+        if error:
+            queueing.finish_job(self._deployment, build, error=error)
+            return
+        now = self._deployment.now()
+        resource = Resource(self._deployment.new_id(), "this_machine", "main", now)
+        resource.metadata = [("host", platform.node(), False), ("kernel", platform.release(), False)]
+        build.resources.append(resource)
+        agent = self._make_agent(build, resource)
+        resource.agents.append(agent)
+        self._say(build, stage, "this_machine.main: Creation complete after 0s")
+        self._say(build, "Cleaning Up", "", by_daemon=True)
+        queueing.finish_job(self._deployment, build)
+        room = ScriptRoom(self._shell, self._directory, self._environment(), self._options.pipes_open_s)
+        runner = ScriptRunner(room, self._deployment.clock)
+        self._life = HostAgent(self._deployment, agent, runner, gauges(str(self._folder)))
+        self._watch_containers(self._life)
+        self._life.start()
+
+    async def _end_life(self, *, is_orderly: bool) -> None:
+        life, self._life = self._life, None
+        if life is None:
+            return
+        for task in [task for task in self._tasks if task.get_name() == "host containers"]:
+            task.cancel()
+        await self._runtime.sessions.end_agent(life.agent.id)
+        if is_orderly:
+            await life.stop()
+        else:
+            await life.kill()
+
+    def _say(self, build: Build, stage: str, text: str, *, by_daemon: bool = False) -> None:
+        source = "provisioner_daemon" if by_daemon else "provisioner"
+        self._deployment.append_build_log(build, stage, text, source=source)
+
+    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # records
+
+    def _make_workspace(self, owner: User) -> Workspace:
+        deployment = self._deployment
+        now = deployment.now()
+        organization = deployment.organization
+        template = Template(
+            deployment.new_id(), TEMPLATE_NAME, "This machine", organization.id, now, now, owner.id
+        )
+        template.description = "The machine this program runs on, as a workspace."
+        deployment.add_template(template)
+        job = Job(deployment.new_id(), now, deployment.new_id(), owner.id, type="template_version_import")
+        job.started_at = job.completed_at = now
+        version = TemplateVersion(deployment.new_id(), template.id, "v1", now, job)
+        deployment.add_version(version)
+        self._version_id = version.id
+        workspace = Workspace(
+            id=deployment.new_id(),
+            name=_workspace_name(),
+            owner_id=owner.id,
+            organization_id=organization.id,
+            template_id=template.id,
+            created_at=now,
+            updated_at=now,
+            last_used_at=now,
+        )
+        workspace.favorite_of.add(owner.id)
+        return deployment.add_workspace(workspace)
+
+    def _make_agent(self, build: Build, resource: Resource) -> Agent:
+        deployment = self._deployment
+        agent = Agent(
+            id=deployment.new_id(),
+            name=AGENT_NAME,
+            workspace_id=self.workspace.id,
+            build_id=build.id,
+            resource_id=resource.id,
+            created_at=deployment.now(),
+            kind="host",
+            architecture=architecture(),
+            operating_system=platform.system().lower(),
+            environment_variables={"CODER": "true"},
+            directory=str(self._folder),
+            metadata=[gauge.item() for gauge in gauges(str(self._folder))],
+            apps=self._make_apps(),
+            containers=Containers(),
+            providers=Providers(self._ports, self._read_containers, self._recreate, self._delete),
+            latency={"Coder Embedded Relay": Latency(0.2, preferred=True)},
+        )
+        for sample in self._options.samples:
+            source = deployment.add_log_source(agent, sample.display_name)
+            agent.scripts.append(
+                Script(
+                    id=deployment.new_id(),
+                    log_source_id=source.id,
+                    display_name=sample.display_name,
+                    script=self._text_of(sample),
+                    cron=sample.cron,
+                    run_on_start=sample.run_on_start,
+                    run_on_stop=sample.run_on_stop,
+                    start_blocks_login=sample.start_blocks_login,
+                    timeout_s=sample.timeout_s,
+                )
+            )
+        return agent
+
+    def _make_apps(self) -> list[App]:
+        new_id = self._deployment.new_id
+        own = f"http://127.0.0.1:{self._runtime.port}"
+        closed = f"http://127.0.0.1:{_CLOSED_PORT}"
+        top = "htop" if shutil.which("htop") else "top"
+        return [
+            App(
+                new_id(),
+                "deployment",
+                "Embedded deployment",
+                own,
+                healthcheck_url=f"{own}/healthz",
+                healthcheck_interval_s=5,
+                healthcheck_threshold=3,
+            ),
+            App(
+                new_id(),
+                "nothing",
+                "Nothing listens here",
+                closed,
+                healthcheck_url=f"{closed}/",
+                healthcheck_interval_s=5,
+                healthcheck_threshold=3,
+            ),
+            App(new_id(), "top", "Processes", command=top),
+            App(
+                new_id(),
+                "docs",
+                "Coder documentation",
+                "https://coder.com/docs",
+                external=True,
+                open_in="tab",
+            ),
+        ]
+
+    def _text_of(self, sample: Sample) -> str:
+        given = self._options.scripts.get(sample.file)
+        if given is not None:
+            return given
+        return (resources.files("agentdash.local") / "samples" / sample.file).read_text(encoding="utf-8")
+
+    # the shell
+
+    def _environment(self) -> dict[str, str]:
+        environment = child_environment(
+            os.environ,
+            USER=self._user,
+            LOGNAME=self._user,
+            SHELL=self._shell,
+            HOME=self._home,
+            CODER="true",
+            CODER_WORKSPACE_NAME=self.workspace.name,
+            CODER_WORKSPACE_ID=self.workspace.id,
+            CODER_WORKSPACE_AGENT_NAME=AGENT_NAME,
+            CODER_WORKSPACE_OWNER_NAME=self._runtime.viewer.username,
+            TERM="xterm-256color",
+        )
+        environment.pop("COLUMNS", None)
+        environment.pop("LINES", None)
+        locale = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or ""
+        if "UTF-8" not in locale.upper().replace("UTF8", "UTF-8") and not environment.get("LC_ALL"):
+            environment["LC_CTYPE"] = "C.UTF-8"
+        return environment
+
+    async def _open_shell(self, request: ShellRequest) -> PtyProcess:
+        argv = shell_argv(self._shell, request.command)
+        if request.container:
+            container = await self._engine.find(request.container)
+            user = ("--user", request.container_user) if request.container_user else ()
+            inner = ["sh", "-c", request.command] if request.command else ["sh", "-l"]
+            argv = [self._engine.command, "exec", "--interactive", "--tty", *user]
+            argv += ["--env", "TERM=xterm-256color", container, *inner]
+        directory = self._folder if self._folder.is_dir() else Path(self._home)
+        program = Program(argv, self._environment(), str(directory))
+        return await PtyProcess.start(program, request.rows, request.columns)
+
+    # containers
+
+    def _watch_containers(self, life: HostAgent) -> None:
+        def tell(name: str, level: str, text: str) -> None:
+            source = self._deployment.add_log_source(life.agent, f"Dev Container ({name})", BOX_ICON)
+            life.logs.add(source.id, level, text)
+
+        self._devcontainers = Devcontainers(
+            self._folder,
+            self._engine,
+            new_id=self._deployment.new_id,
+            changed=lambda: self._publish_containers(life.agent),
+            on_line=tell,
+            environment=self._environment(),
+        )
+        life.agent.containers.devcontainers = self._devcontainers.items
+        self._spawn(self._scan(life.agent), "host containers")
+
+    async def _scan(self, agent: Agent) -> None:
+        while True:
+            self._scanned = await self._engine.scan()
+            self._publish_containers(agent)
+            await self._deployment.clock.sleep(SCAN_S)
+
+    def _publish_containers(self, agent: Agent) -> None:
+        if self._devcontainers is not None:
+            agent.containers = self._devcontainers.merge(self._scanned)
+            agent.containers.devcontainers = self._devcontainers.items
+        self._deployment.bus.publish(topics.containers_topic(agent.id))
+
+    async def _read_containers(self) -> Containers:
+        scanned = await self._engine.scan()
+        return self._devcontainers.merge(scanned) if self._devcontainers is not None else scanned
+
+    async def _recreate(self, devcontainer_id: str) -> None:
+        assert self._devcontainers is not None
+        self._spawn(self._devcontainers.recreate(devcontainer_id), "host devcontainer")
+        await asyncio.sleep(0)
+
+    async def _delete(self, devcontainer_id: str) -> None:
+        assert self._devcontainers is not None
+        try:
+            await self._devcontainers.delete(devcontainer_id)
+        except CommandError as error:
+            raise ApiError(500, "An error occurred stopping the container", str(error)) from None
+
+
+def _cancel_error(build: Build) -> str:
+    return "canceled" if build.job.canceled_at is not None else ""
+
+
+def _workspace_name() -> str:
+    """The machine's name in the form of a workspace name."""
+    name = platform.node().split(".")[0].lower()
+    cleaned = "".join(char if char.isalnum() and char.isascii() else "-" for char in name).strip("-")
+    return cleaned[:32] or "machine"
