@@ -11,6 +11,7 @@ from agentdash.feed.clock import Alarm
 from agentdash.feed.context import retry_after
 from agentdash.feed.facts import Subject
 from agentdash.feed.streams import End, GiveUp, KeptStream, TryAgain, problem_of
+from agentdash.state import convert
 from agentdash.state import events as ev
 from agentdash.state.freshness import Problem
 from agentdash.state.model import Containers as Found
@@ -88,7 +89,7 @@ class Containers:
 
     def _failed(self, error: ApiError, delay_s: float) -> float | None:
         subject = self._subject
-        problem = self._ctx.failed(error)
+        problem = convert.problem(error)
         if isinstance(error, errors.NotFound | errors.AgentNotConnected):
             subject.touch(subject.workspace_id)
         if isinstance(error, errors.Forbidden | errors.RouteNotFound | errors.NotFound):

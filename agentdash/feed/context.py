@@ -73,9 +73,11 @@ class Context:
 
         An answer that anybody gets does not say that the login has been mended.
         """
-        if exchange.status == 0 or (exchange.error is not None and is_of_deployment(exchange.error)):
+        if exchange.status == 0 or exchange.notes:
             return
-        clock_offset_s, version = exchange.clock_offset_s, exchange.server_version
+        if exchange.error is not None and is_of_deployment(exchange.error):
+            return
+        clock_offset_s, version = exchange.clock_offset_s, convert.name(exchange.server_version)
         offset = self._offset_s
         if clock_offset_s is not None and (offset is None or abs(clock_offset_s - offset) >= OFFSET_NOISE_S):
             offset = clock_offset_s

@@ -14,6 +14,7 @@ from agentdash.api import errors
 from agentdash.api.errors import ApiError
 from agentdash.feed.clock import Alarm
 from agentdash.feed.context import Context, retry_after
+from agentdash.state import convert
 from agentdash.state import events as ev
 from agentdash.state.freshness import Problem
 from agentdash.state.model import Agent, Workspace
@@ -91,7 +92,7 @@ class Poll:
     def failed(self, error: ApiError, delay_s: float) -> float | None:
         """Say what happened; returns the seconds to wait, None when asking again will not help."""
         subject = self._subject
-        problem = subject.ctx.failed(error)
+        problem = convert.problem(error)
         if isinstance(error, errors.NotFound | errors.Gone | errors.AgentNotConnected):
             # The list of agents, or the status, is older than the server's.
             subject.touch(subject.workspace_id)
@@ -184,7 +185,6 @@ class AgentRead:
                     await self._read(known[1])
                     backoff.reset()
                 except ApiError as error:
-                    ctx.failed(error)
                     wait = max(wait, backoff.delay(retry_after(error)))
             was_under_way = under_way
             await self.alarm.wait(wait)

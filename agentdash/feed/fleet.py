@@ -53,7 +53,7 @@ class Fleet:
         self._prebuilds_due = 0.0
         self._count_due = 0.0
         self._limit = ctx.settings.page_limit
-        self._pace = SweepPace()
+        self._pace = SweepPace(ctx.settings.sweep_bytes_per_s, ctx.settings.sweep_pages_per_minute)
         self._sweeps = 0
         self._missing: set[str] = set()
 

@@ -10,6 +10,7 @@ from agentdash.api.errors import ApiError
 from agentdash.feed.clock import Alarm
 from agentdash.feed.facts import Subject
 from agentdash.feed.streams import End, GiveUp, KeptStream, TryAgain, problem_of
+from agentdash.state import convert
 from agentdash.state import events as ev
 from agentdash.state.freshness import Problem
 from agentdash.state.model import MetadataItem
@@ -45,7 +46,7 @@ class Metadata:
                     self._take(items)
                     break
         except ApiError as error:
-            subject.fail("metadata", subject.ctx.failed(error))
+            subject.fail("metadata", convert.problem(error))
         else:
             subject.fail("metadata", AWAY)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agentdash.config.settings import Settings
+
 
 @dataclass(frozen=True, slots=True)
 class FeedSettings:
@@ -14,6 +16,8 @@ class FeedSettings:
         page_heavy_bytes: From this size on a page counts as heavy (4 KB a workspace is usual).
         sweep_interval_s: Least time between the starts of two sweeps.
         sweep_free_pages: Pages of the first sweep that are read without a pause.
+        sweep_bytes_per_s: Bytes a second that a sweep reads on average.
+        sweep_pages_per_minute: Pages a minute that a sweep reads at most.
         trouble_interval_s: Between two rounds of the trouble queries.
         prebuilds_interval_s: Between two readings of all prebuilds, which are many where there are any.
         trouble_pages: Pages read of one trouble query; what is beyond comes with the sweep.
@@ -41,6 +45,8 @@ class FeedSettings:
     page_heavy_bytes: int = 1_000_000
     sweep_interval_s: float = 10.0
     sweep_free_pages: int = 10
+    sweep_bytes_per_s: float = 200_000
+    sweep_pages_per_minute: float = 60
     trouble_interval_s: float = 10.0
     prebuilds_interval_s: float = 30.0
     trouble_pages: int = 5
@@ -60,3 +66,21 @@ class FeedSettings:
     agent_reread_least_s: float = 10.0
     refused_retry_s: float = 30.0
     account_s: float = 3600.0
+
+
+SILENT_DISCONNECT_S = 30.0
+"""After so long a silent agent counts as disconnected, which nobody pushes (contract: agents.md §2.2)."""
+
+
+def feed_settings(settings: Settings) -> FeedSettings:
+    """What a person may set, and the defaults for the rest."""
+    intervals, sweep = settings.intervals, settings.sweep
+    return FeedSettings(
+        sweep_bytes_per_s=sweep.bytes_per_s,
+        sweep_pages_per_minute=sweep.pages_per_minute,
+        trouble_interval_s=intervals.trouble_s,
+        watch_cap=settings.watch_cap,
+        reread_s=min(intervals.refresh_s, SILENT_DISCONNECT_S),
+        ports_s=intervals.ports_s,
+        account_s=intervals.server_s,
+    )

@@ -1,0 +1,245 @@
+"""The real deployment as a `Source`: `api/` asks, `state/convert` cleans."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import TypeVar
+
+from immutables import Map
+
+from agentdash.api import errors, schema
+from agentdash.api.agents import AgentApi
+from agentdash.api.builds import BuildApi
+from agentdash.api.client import Client
+from agentdash.api.fleet import FleetApi
+from agentdash.api.sources import (
+    AgentLogSource,
+    BuildLogSource,
+    ContainersSource,
+    MetadataSource,
+    WorkspaceSource,
+)
+from agentdash.api.sources import Source as StreamSource
+from agentdash.api.stream import Closed, Data, Gap, Opened, Stream
+from agentdash.feed.clock import Clock
+from agentdash.feed.source import Page
+from agentdash.state import convert, model
+from agentdash.state.events import BuildInfoRead
+
+T = TypeVar("T")
+
+PAGES_REMEMBERED = 1000
+"""Pages whose digest and workspaces are kept: 100,000 workspaces, which the state holds anyway."""
+CONVERTED_AT_ONCE = 64 * 1024
+"""Answers larger than this are converted in a thread: a page of 100 workspaces takes longer than a frame."""
+LINES_AT_ONCE = 500
+PATH = "/api/v2/workspaces"
+
+
+class Deployment:
+    """Reads one deployment; see `feed/source` for what each call means."""
+
+    def __init__(self, client: Client, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._agents = AgentApi(client)
+        self._fleet = FleetApi(client)
+        self._builds = BuildApi(client)
+        self._pages: OrderedDict[tuple[str, int, int], tuple[bytes, Page]] = OrderedDict()
+
+    # -- who and what ---------------------------------------------------------------------------------------------
+
+    async def build_info(self) -> BuildInfoRead:
+        """What answers there (contract: README §9)."""
+        info = await self._fleet.buildinfo()
+        return BuildInfoRead(
+            convert.name(info.version),
+            convert.name(info.deployment_id),
+            convert.name(info.dashboard_url),
+            info.workspace_proxy,
+        )
+
+    async def user(self) -> model.User:
+        """Who is logged in."""
+        return convert.user(await self._fleet.me())
+
+    async def entitlements(self) -> Map[str, bool]:
+        """Licensed features."""
+        return convert.features(await self._fleet.entitlements())
+
+    async def experiments(self) -> tuple[str, ...]:
+        """Experiments that are switched on."""
+        return convert.words(await self._fleet.experiments())
+
+    async def wildcard_host(self) -> str:
+        """Host of apps and ports on subdomains, empty without one."""
+        try:
+            regions = await self._fleet.regions()
+        except errors.RouteNotFound:
+            return convert.name(await self._fleet.applications_host())
+        primary = next((r for r in regions if r.name == "primary"), None)
+        return "" if primary is None else convert.name(primary.wildcard_hostname)
+
+    # -- fleet ----------------------------------------------------------------------------------------------------
+
+    async def page(self, query: str, limit: int, offset: int) -> Page:
+        """A page of workspaces; bytes equal to the last time's are not decoded again."""
+        began = self._clock.monotonic()
+        answer = await self._client.request(
+            "GET", PATH, query={"q": query or None, "limit": limit, "offset": offset}
+        )
+        took_s = self._clock.monotonic() - began
+        key = (query, limit, offset)
+        digest = hashlib.blake2b(answer.body, digest_size=16).digest()
+        known = self._pages.get(key)
+        if known is not None and known[0] == digest:
+            self._pages.move_to_end(key)
+            return replace(known[1], took_s=took_s)
+        raw = await self._client.read(schema.WorkspacesPage, answer)
+        if len(answer.body) < CONVERTED_AT_ONCE:
+            workspaces = _workspaces(raw)
+        else:
+            workspaces = await asyncio.to_thread(_workspaces, raw)
+        page = Page(workspaces, raw.count, len(answer.body), took_s)
+        self._pages[key] = (digest, page)
+        self._pages.move_to_end(key)
+        if len(self._pages) > PAGES_REMEMBERED:
+            self._pages.popitem(last=False)
+        return page
+
+    async def count(self, query: str) -> int:
+        """How many match, for 30 bytes."""
+        return await self._fleet.count(query)
+
+    async def workspace(self, workspace_id: str) -> model.Workspace:
+        """One workspace."""
+        return convert.workspace(await self._fleet.workspace(workspace_id))
+
+    async def build(self, build_id: str) -> model.Build:
+        """One build."""
+        return convert.build(await self._builds.get(build_id))
+
+    async def timings(self, build_id: str) -> model.Timings:
+        """Timings of a build."""
+        return convert.timings(await self._builds.timings(build_id), build_id)
+
+    # -- agent ----------------------------------------------------------------------------------------------------
+
+    async def agent(self, known: model.Agent) -> model.Agent:
+        """The agent as it is now."""
+        raw = await self._agents.get(known.id)
+        agent = convert.agent(raw, known.workspace_id, known.parent_name, known.resource_name)
+        return replace(agent, key=known.key)
+
+    async def ports(self, agent_id: str) -> tuple[model.Port, ...]:
+        """Listening ports."""
+        return convert.ports(await self._agents.listening_ports(agent_id))
+
+    async def shares(self, workspace_id: str) -> tuple[model.PortShare, ...]:
+        """Shared ports."""
+        return convert.shares(schema.PortShares(shares=await self._agents.port_shares(workspace_id)))
+
+    async def containers(self, agent_id: str) -> model.Containers:
+        """Containers and devcontainers."""
+        return convert.containers(await self._agents.containers(agent_id))
+
+    async def connection(self, agent_id: str) -> model.Connection:
+        """Network settings."""
+        return convert.connection(await self._agents.connection(agent_id))
+
+    async def logs(self, agent_id: str, after: int) -> tuple[model.LogLine, ...]:
+        """An agent's lines behind an id."""
+        return await _agent_lines(await self._agents.logs(agent_id, after))
+
+    async def build_logs(self, build_id: str, after: int) -> tuple[model.LogLine, ...]:
+        """A build's lines behind an id."""
+        return tuple(convert.build_log_line(line) for line in await self._builds.logs(build_id, after))
+
+    # -- streams --------------------------------------------------------------------------------------------------
+
+    async def watch_workspace(self, workspace_id: str) -> AsyncGenerator[model.Workspace, None]:
+        """Every change of one workspace."""
+        async with Stream(self._client, WorkspaceSource(workspace_id)) as items:
+            async for item in items:
+                if isinstance(item, Data):
+                    yield convert.workspace(item.payload)
+                elif isinstance(item, Closed):
+                    _end(item)
+
+    async def watch_containers(self, agent_id: str) -> AsyncGenerator[model.Containers, None]:
+        """Every change of the devcontainers."""
+        async with Stream(self._client, ContainersSource(agent_id)) as items:
+            async for item in items:
+                if isinstance(item, Data):
+                    yield convert.containers(item.payload)
+                elif isinstance(item, Closed):
+                    _end(item)
+
+    async def watch_metadata(self, agent_id: str) -> AsyncGenerator[tuple[model.MetadataItem, ...], None]:
+        """Metadata, all of it each time."""
+        async with Stream(self._client, MetadataSource(agent_id)) as items:
+            async for item in items:
+                if isinstance(item, Data):
+                    yield convert.metadata(item.payload)
+                elif isinstance(item, Closed):
+                    _end(item)
+
+    async def follow_logs(self, agent_id: str, after: int) -> AsyncGenerator[tuple[model.LogLine, ...], None]:
+        """An agent's log behind an id, and what comes."""
+        source: StreamSource[tuple[schema.AgentLog, ...]] = AgentLogSource(agent_id, after)
+        async with Stream(self._client, source) as items:
+            async for item in items:
+                if isinstance(item, Opened):
+                    yield ()
+                elif isinstance(item, Data):
+                    yield await _agent_lines(item.payload)
+                else:
+                    _check(item)
+
+    async def follow_build_logs(
+        self, build_id: str, after: int
+    ) -> AsyncGenerator[tuple[model.LogLine, ...], None]:
+        """A build's log behind an id, and what comes."""
+        source: StreamSource[tuple[schema.BuildLog, ...]] = BuildLogSource(build_id, after)
+        async with Stream(self._client, source) as items:
+            async for item in items:
+                if isinstance(item, Opened):
+                    yield ()
+                elif isinstance(item, Data):
+                    yield tuple(convert.build_log_line(line) for line in item.payload)
+                else:
+                    _check(item)
+
+
+def _workspaces(raw: schema.WorkspacesPage) -> tuple[model.Workspace, ...]:
+    return tuple(convert.workspace(workspace) for workspace in raw.workspaces if workspace.id)
+
+
+async def _agent_lines(raw: tuple[schema.AgentLog, ...]) -> tuple[model.LogLine, ...]:
+    if len(raw) <= LINES_AT_ONCE:
+        return tuple(convert.log_line(line) for line in raw)
+    return await asyncio.to_thread(lambda: tuple(convert.log_line(line) for line in raw))
+
+
+def _check(item: object) -> None:
+    if isinstance(item, Closed):
+        _end(item)
+    if isinstance(item, Gap):
+        # A cut like any other: what was dropped is read again.
+        raise errors.ConnectFailed(f"{item.lost} lines came faster than they were taken")
+
+
+def _end(closed: Closed) -> None:
+    """Tell an end in order (return) from a cut (raise).
+
+    Raises:
+        ApiError: the stream was refused or cut.
+    """
+    if closed.error is not None:
+        raise closed.error
+    if closed.code != 1000:
+        raise errors.ConnectFailed(closed.reason)
