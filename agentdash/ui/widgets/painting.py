@@ -175,6 +175,14 @@ def _moved(spans: tuple[Span, ...], text: str, shorter: str, ellipsis: str) -> t
     return tuple(moved)
 
 
+def part_of(cell: Cell, start: int, end: int) -> Cell:
+    """A part of a cell, from a character to before another, with the spans that lie in it."""
+    if start <= 0 and end >= len(cell.text):
+        return cell
+    spans = (Span(max(s.start, start) - start, min(s.end, end) - start, s.tone) for s in cell.spans)
+    return Cell(cell.text[start:end], cell.tone, tuple(span for span in spans if span.start < span.end))
+
+
 def segments(cell: Cell, style_of: Callable[[Tone], Style], *, plain: Tone = Tone.PLAIN) -> list[Segment]:
     """Segments of a fitted cell.
 
