@@ -76,10 +76,7 @@ def agent_json(agent: Agent, now: datetime, *, with_metadata: Sequence[str] = ()
         "subsystems": list(agent.subsystems),
         "health": health,
         "display_apps": list(agent.display_apps),
-        "log_sources": [
-            log_source_json(source, agent.id)
-            for source in sorted(agent.log_sources, key=lambda source: source.id)
-        ],
+        "log_sources": [log_source_json(source, agent.id) for source in agent.log_sources],
         "scripts": [script_json(script) for script in sorted(agent.scripts, key=lambda script: script.id)],
         "startup_script_behavior": agent.startup_script_behavior(),
         **without_empty(dict(optional)),

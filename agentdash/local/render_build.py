@@ -126,7 +126,9 @@ def build_json(
         "max_deadline": time_or_null(build.max_deadline),
         "status": build.status,
         "daily_cost": build.daily_cost,
-        "matched_provisioners": _matched_json(deployment, build.job, is_alone=is_alone, viewer=viewer),
+        "matched_provisioners": _matched_json(
+            deployment, build.job, is_alone=is_alone, viewer=None if is_fresh else viewer
+        ),
         "template_version_preset_id": build.preset_id,
     }
     if owner.avatar_url:
