@@ -44,6 +44,7 @@ T = TypeVar("T")
 LOGIN_HEADER: Final = "Coder-Session-Token"
 MAX_BODY: Final = 256 * 1024 * 1024
 _THREAD_FROM: Final = 64 * 1024
+_SECRET_FROM: Final = 8
 _HARMLESS_POSTS: Final = frozenset({"/api/v2/authcheck"})
 
 
@@ -266,7 +267,7 @@ class Client:
         self._note(headers)
         error = None
         if status >= 300 and status != 304:
-            error = self._told(error_from(RawAnswer(status, headers, body, path, self.origin)))
+            error = self._told(error_from(RawAnswer(status, headers, self.hidden(body), path, self.origin)))
             if isinstance(error, errors.RateLimited):
                 self._budget.penalize(path, self._clock() + error.retry_after_s)
         self._report(method, path, started, Answer(status, headers, body, path), error)
@@ -322,16 +323,24 @@ class Client:
         """The named error for whatever a stream's library raised, without the token in any text."""
         return self._told(error_from_exception(error, path, self.origin))
 
+    def hidden(self, body: bytes) -> bytes:
+        """A body without our secrets: a server or proxy may echo the request in what is going to be shown."""
+        for secret in self._secrets():
+            body = body.replace(secret.encode(), b"...")
+        return body
+
     def _told(self, error: errors.ApiError) -> errors.ApiError:
-        """A server or proxy may echo the request: take the secrets out of what is going to be shown."""
-        secrets = [
-            value.reveal() for value in (self._token, *self._extra.values()) if not isinstance(value, str)
-        ]
-        for secret in filter(None, secrets):
+        for secret in self._secrets():
             if secret in error.detail:
-                error.detail = error.detail.replace(secret, "…")
+                error.detail = error.detail.replace(secret, "...")
                 error.args = (f"{error.title}: {error.detail}",)
         return error
+
+    def _secrets(self) -> list[str]:
+        values = [self._token, *self._extra.values()]
+        shown = [value if isinstance(value, str) else value.reveal() for value in values]
+        # Shorter ones are words: taking them out would only garble the sentence.
+        return [value for value in shown if len(value) >= _SECRET_FROM]
 
     # -- what a connection needs --------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -119,4 +120,5 @@ def _failed(client: Client, error: Exception, route: str, refusal: Refusal) -> e
     response = getattr(error, "response", None)
     if not isinstance(response, Response):
         return client.told(error, route)
-    return client.refused(refusal(raw_from_handshake(response, route, client.origin)), route)
+    raw = raw_from_handshake(response, route, client.origin)
+    return client.refused(refusal(replace(raw, body=client.hidden(raw.body))), route)
