@@ -13,9 +13,11 @@ from typing import Any
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn.protocols.utils import ClientDisconnected
 
 from agentdash.local.auth import Credentials, agent_signed_out_error
 from agentdash.local.errors import ApiError, CoderJSONResponse, forbidden, route_not_found
+from agentdash.local.faulty import HostileSend, StreamFault, answer_instead
 from agentdash.local.pages import dashboard_page
 from agentdash.local.rates import Rate, RateLimiter
 from agentdash.local.runtime import STATE_KEY, Runtime
@@ -53,7 +55,20 @@ class Application:
             "deployment": self._runtime.deployment,
             "viewer": self._runtime.viewer,
         }
-        rate = self._count(path)
+        send = HostileSend(self._runtime.faults, send).send
+        try:
+            fault = self._runtime.faults.take(scope.get("method", "GET"), path)
+            if fault is not None:
+                clock = self._runtime.deployment.clock
+                if await answer_instead(fault, clock, scope, receive, send):
+                    return
+                send = StreamFault(fault, scope, send).send
+            await self._answer(scope, receive, send)
+        except ClientDisconnected:
+            return
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        rate = self._count(scope["path"])
         send = self._with_headers(send, rate)
         try:
             await self._serve(scope, receive, send, rate)

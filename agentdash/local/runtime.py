@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from agentdash.local.auth import Gate
 from agentdash.local.errors import agent_not_found, bad_uuid
+from agentdash.local.faults import FaultPlan
 from agentdash.local.pty_sessions import PtySessions, Terminal
 from agentdash.local.records import Agent, Deployment, User, Workspace
 from agentdash.local.rights import can
@@ -42,6 +43,7 @@ class Runtime:
     viewer: User
     port: int
     sessions: PtySessions
+    faults: FaultPlan = field(default_factory=FaultPlan)
     shells: dict[str, Shell] = field(default_factory=dict)
     """How to start a real shell, by workspace id; workspaces without one get the pseudo shell."""
     pty_faults: dict[str, Enum] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 
 from agentdash.local.application import Application, first_routes
 from agentdash.local.auth import Gate, Token, new_token
+from agentdash.local.faults import FaultPlan
 from agentdash.local.pty_sessions import Limits, PtySessions
 from agentdash.local.rates import LIMIT, RateLimiter
 from agentdash.local.records import Deployment, User
@@ -51,11 +52,22 @@ class Served:
     url: str
     token: Token
     runtime: Runtime
+    state: ServerState = field(repr=False)
 
     @property
     def deployment(self) -> Deployment:
         """What it serves."""
         return self.runtime.deployment
+
+    @property
+    def faults(self) -> FaultPlan:
+        """What shall go wrong; may be changed at any time."""
+        return self.runtime.faults
+
+    def drop_connections(self) -> None:
+        """Cut every open connection by TCP, as a killed server does (contract: README.md §7.3)."""
+        for connection in tuple(self.state.connections):
+            connection.transport.abort()
 
 
 @asynccontextmanager
@@ -66,6 +78,7 @@ async def serve_in_loop(
     options: ServerOptions | None = None,
     token: Token | None = None,
     routes: Sequence[BaseRoute] | None = None,
+    faults: FaultPlan | None = None,
 ) -> AsyncIterator[Served]:
     """Serve a deployment on a random loopback port, in the running loop, until the block is left.
 
@@ -75,6 +88,7 @@ async def serve_in_loop(
         options: Times and limits.
         token: The token to accept; a random one if None.
         routes: Routes besides those of agents and streams; those of the fleet if None.
+        faults: What shall go wrong; nothing if None.
 
     On the way out log streams close 1000, event streams end, terminals drop, and every process that a terminal
     started is ended (contract: README.md §7.3).
@@ -93,11 +107,13 @@ async def serve_in_loop(
             viewer=viewer or next(iter(deployment.users.values())),
             port=port,
             sessions=sessions,
+            faults=faults or FaultPlan(),
         )
+        state = ServerState()
         groups = (stream_routes(), agent_routes(), fleet_routes() if routes is None else routes)
         application = Application(runtime, first_routes(*groups), RateLimiter(options.rate_limit))
-        await stack.enter_async_context(_listening(application, listener, options, runtime.stopping))
-        yield Served(deployment.url, token, runtime)
+        await stack.enter_async_context(_listening(application, listener, options, state, runtime.stopping))
+        yield Served(deployment.url, token, runtime, state)
 
 
 def _listen(port: int) -> socket.socket:
@@ -110,7 +126,11 @@ def _listen(port: int) -> socket.socket:
 
 @asynccontextmanager
 async def _listening(
-    application: Application, listener: socket.socket, options: ServerOptions, stopping: asyncio.Event
+    application: Application,
+    listener: socket.socket,
+    options: ServerOptions,
+    state: ServerState,
+    stopping: asyncio.Event,
 ) -> AsyncIterator[None]:
     config = uvicorn.Config(
         application,
@@ -119,7 +139,6 @@ async def _listening(
         **uvicorn_options(),
     )
     config.load()
-    state = ServerState()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: CoderHttp(config, state, {}), sock=listener)
     try:

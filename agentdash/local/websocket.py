@@ -8,16 +8,21 @@ messages cut into two frames. What ASGI has no word for is told by extra message
 * `{"type": "websocket.send", "text": …, "agentdash.split": True}` sends a text frame that is not final and
   then an empty final continuation;
 * `{"type": "agentdash.abort"}` drops the TCP connection without a close frame;
-* `{"type": "agentdash.deaf"}` stops reading from the client for good, pongs included.
+* `{"type": "agentdash.deaf"}` stops reading from the client for good, pongs included;
+* `{"type": "agentdash.mute"}` sends no pings any more.
+
+Plain requests find a function that drops their connection in `scope["agentdash.drop"]`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, cast
 
+from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
 
 FRAMES_EXTENSION = "agentdash.frames"
+HTTP_ABORT = "agentdash.drop"
 PING_INTERVAL_S = 15.0
 PONG_TIMEOUT_S = 15.0
 LIVENESS_CLOSE = (1001, "liveness probe failed")
@@ -45,7 +51,6 @@ class CoderWebSocket(WSProtocol):
     """One websocket connection as the real server holds it."""
 
     _pings_sent = 0
-    _is_deaf = False
 
     def handle_connect(self, event: events.Request) -> None:
         """Announce the frame extension to the application."""
@@ -101,8 +106,9 @@ class CoderWebSocket(WSProtocol):
             self.stop_keepalive()
             self.transport.abort()
         elif raw["type"] == "agentdash.deaf":
-            self._is_deaf = True
             self.transport.pause_reading()
+        elif raw["type"] == "agentdash.mute":
+            self.stop_keepalive()
         elif raw.get("agentdash.split"):
             await self._send_split(str(raw["text"]))
         else:
@@ -126,6 +132,17 @@ class CoderHttp(H11Protocol):
 
     All others stay plain requests, so that token, id and parameters are judged first, as on the real server.
     """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Give the application a way to drop the connection."""
+        super().connection_made(transport)
+        inner = self.app
+
+        async def app_with_drop(scope: Scope, receive: Any, send: Any) -> None:
+            scope[HTTP_ABORT] = transport.abort
+            await inner(cast("Any", scope), receive, send)
+
+        self.app = cast("Any", app_with_drop)
 
     def _should_upgrade(self) -> bool:
         return handshake_fault(header_map(self.headers)) is None

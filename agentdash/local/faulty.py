@@ -1,0 +1,163 @@
+"""Applies the fault plan to one exchange: delays, other answers, cuts, silence, hostile text.
+
+Everything is done between the handlers and the socket, so no handler knows of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+from uvicorn.protocols.utils import ClientDisconnected
+
+from agentdash.local.clock import Clock
+from agentdash.local.faults import Fault, FaultPlan, make_hostile
+from agentdash.local.streams import compact_json
+from agentdash.local.websocket import HTTP_ABORT
+
+_EVENT_DATA = b"data: "
+
+
+async def answer_instead(fault: Fault, clock: Clock, scope: Scope, receive: Receive, send: Send) -> bool:
+    """Do what the fault does before any handler; True when the exchange is over with that."""
+    if fault.delay_s > 0:
+        await clock.sleep(fault.delay_s)
+    if fault.disconnect:
+        await abort(scope, send)
+        return True
+    if fault.answer is None:
+        return False
+    answer = fault.answer
+    headers = {**answer.headers, "Content-Type": answer.content_type}
+    await Response(answer.body, answer.status, headers)(scope, receive, send)
+    return True
+
+
+async def abort(scope: Scope, send: Send) -> None:
+    """Drop the TCP connection of an exchange."""
+    if scope["type"] == "websocket":
+        await send({"type": "agentdash.abort"})
+    else:
+        drop: Callable[[], None] = scope[HTTP_ABORT]
+        drop()
+    # The loss is told to the protocol in the next turns of the loop; until then it expects an answer.
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+class StreamFault:
+    """Cuts or silences a stream after so many messages or bytes."""
+
+    def __init__(self, fault: Fault, scope: Scope, send: Send) -> None:
+        self._fault = fault
+        self._scope = scope
+        self._send = send
+        self._messages = 0
+        self._bytes = 0
+        self._is_silent = False
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on, if it still may pass.
+
+        Raises:
+            ClientDisconnected: The stream has been cut.
+        """
+        size = _payload_size(message)
+        if size is None:
+            await self._send(message)
+            return
+        if self._is_silent:
+            return
+        limit = self._fault.cut_after_bytes
+        if limit is not None and self._bytes + size > limit:
+            await self._send_part(message, limit - self._bytes)
+            await self._cut()
+        await self._send(message)
+        self._messages += 1
+        self._bytes += size
+        if self._messages == self._fault.cut_after_messages:
+            await self._cut()
+        if self._messages == self._fault.silent_after_messages:
+            self._is_silent = True
+            if self._scope["type"] == "websocket":
+                await self._send({"type": "agentdash.mute"})
+
+    async def _send_part(self, message: Message, size: int) -> None:
+        if message["type"] == "http.response.body" and size > 0:
+            await self._send({**message, "body": message["body"][:size], "more_body": True})
+
+    async def _cut(self) -> None:
+        fault = self._fault
+        if self._scope["type"] == "websocket" and fault.close_code is not None:
+            close = {"type": "websocket.close", "code": fault.close_code, "reason": fault.close_reason}
+            await self._send(close)
+        else:
+            await abort(self._scope, self._send)
+        raise ClientDisconnected
+
+
+class HostileSend:
+    """Appends hostile text to every string for people in JSON bodies, event data and text frames."""
+
+    def __init__(self, plan: FaultPlan, send: Send) -> None:
+        self._plan = plan
+        self._send = send
+        self._start: Message | None = None
+        self._kind = ""
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on, its texts changed while the plan says so."""
+        if not self._plan.is_hostile and self._start is None:
+            await self._send(message)
+        elif message["type"].endswith("http.response.start"):
+            self._kind = _content_type(message)
+            if self._kind.startswith("application/json"):
+                self._start = message
+            else:
+                await self._send(message)
+        elif message["type"].endswith("http.response.body"):
+            await self._body(message)
+        elif message["type"] == "websocket.send" and message.get("text"):
+            await self._send({**message, "text": _hostile_text(message["text"])})
+        else:
+            await self._send(message)
+
+    async def _body(self, message: Message) -> None:
+        body: bytes = message.get("body", b"")
+        if self._start is not None:
+            start, self._start = self._start, None
+            body = _hostile_text(body.decode()).encode()
+            kept = [(name, value) for name, value in start["headers"] if name != b"content-length"]
+            await self._send({**start, "headers": [*kept, (b"content-length", str(len(body)).encode())]})
+        elif self._kind == "text/event-stream" and _EVENT_DATA in body:
+            head, mark, data = body.partition(_EVENT_DATA)
+            body = head + mark + _hostile_text(data.decode().rstrip("\n")).rstrip("\n").encode() + b"\n\n"
+        await self._send({**message, "body": body})
+
+
+def _hostile_text(text: str) -> str:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return compact_json(make_hostile(value)) + "\n"
+
+
+def _content_type(message: Message) -> str:
+    for name, value in message.get("headers", ()):
+        if name.lower() == b"content-type":
+            return str(value.decode("latin-1"))
+    return ""
+
+
+def _payload_size(message: Message) -> int | None:
+    """Bytes of a message of a stream or body, None for what is neither."""
+    if message["type"] == "websocket.send":
+        text, data = message.get("text"), message.get("bytes")
+        return len(data) if data is not None else len((text or "").encode())
+    if message["type"] == "http.response.body":
+        return len(message.get("body", b""))
+    return None
