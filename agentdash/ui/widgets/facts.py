@@ -55,6 +55,7 @@ class Facts(LineView):
 
     Args:
         is_selectable: Up and down move a cursor over the facts rather than scroll.
+        keeps_cursor: The selected fact is marked without the focus too.
         empty: The sentence shown when there are no facts.
         signs: The set of signs.
     """
@@ -94,6 +95,7 @@ class Facts(LineView):
         facts: Iterable[Fact] = (),
         *,
         is_selectable: bool = False,
+        keeps_cursor: bool = True,
         empty: str = "",
         signs: Signs = UNICODE,
         name: str | None = None,
@@ -102,6 +104,7 @@ class Facts(LineView):
     ) -> None:
         super().__init__(signs=signs, name=name, id=id, classes=classes)
         self.is_selectable = is_selectable
+        self.keeps_cursor = keeps_cursor
         self._empty = empty
         self._facts = tuple(facts)
         self._lines: list[tuple[int, int, int]] = []

@@ -26,6 +26,7 @@ from textual.strip import Strip
 
 from agentdash.present.cells import Cell, Tone
 from agentdash.ui.widgets.columns import GAP, Column, Placed, lay_out
+from agentdash.ui.widgets.follow import follow, steady_top
 from agentdash.ui.widgets.glyphs import UNICODE, Signs
 from agentdash.ui.widgets.lineview import LineView
 from agentdash.ui.widgets.painting import Ground, fit, line_strip, segments, strip_of
@@ -64,10 +65,11 @@ class Grid(LineView):
 
     Args:
         empty: The sentence shown when there are no rows.
+        has_header: Headings stand above the rows; a list inside a pane has none.
+        keeps_cursor: The selected row is marked without the focus too; in one pane of many it is not.
         signs: The set of signs to draw with.
     """
 
-    HEADER_LINES: ClassVar[int] = 1
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open_row", "Open", show=False, id="grid-open"),
     ]
@@ -115,12 +117,16 @@ class Grid(LineView):
         self,
         *,
         empty: str = "",
+        has_header: bool = True,
+        keeps_cursor: bool = True,
         signs: Signs = UNICODE,
         name: str | None = None,
         id: str | None = None,  # noqa: A002 - Textual's own name
         classes: str | None = None,
     ) -> None:
         super().__init__(signs=signs, name=name, id=id, classes=classes)
+        self.header_lines = 1 if has_header else 0
+        self.keeps_cursor = keeps_cursor
         self._columns: tuple[Column, ...] = ()
         self._placed: tuple[Placed, ...] | None = None
         self._indented = 0
@@ -168,14 +174,12 @@ class Grid(LineView):
         """
         before = self._keys
         highlighted = self.cursor_key
-        top_key = before[self.top] if self.top < len(before) else None
-        offset = self._cursor - self.top
-        in_sight = 0 <= offset < max(1, self.body_height)
+        top, cursor = self.top, self._cursor
         self._keys = keys
         self._row_of = row_of
         self._rows.clear()
         self._cursor = self._follow(before, highlighted)
-        self.top = self._steady_top(top_key, offset if in_sight else None)
+        self.top = steady_top(top, cursor, self._cursor, before, keys, height=self.body_height)
         self.sync()
         self._tell(highlighted)
 
@@ -236,32 +240,7 @@ class Grid(LineView):
             # Until the user has moved, the cursor waits on the first row: rows that arrive at start-up would
             # otherwise carry it, and the view with it, away from the top.
             return 0
-        try:
-            return self._keys.index(key)
-        except ValueError:
-            pass
-        position = {k: i for i, k in enumerate(self._keys)}
-        at = self._cursor
-        for distance in range(1, len(before)):
-            for neighbour in (at + distance, at - distance):
-                if 0 <= neighbour < len(before) and before[neighbour] in position:
-                    return position[before[neighbour]]
-        return min(at, len(self._keys) - 1)
-
-    def _steady_top(self, top_key: str | None, offset: int | None) -> int:
-        height = max(1, self.body_height)
-        if offset is None:
-            # The user scrolled away from the cursor: keep what he looks at.
-            try:
-                wanted = self._keys.index(top_key) if top_key is not None and self.top else 0
-            except ValueError:
-                wanted = self.top
-        elif self.top == 0 and self._cursor < height:
-            # At its top the view stays there: what is worst arrives above and must be seen.
-            wanted = 0
-        else:
-            wanted = self._cursor - offset
-        return max(0, min(wanted, self.last_top))
+        return follow(key, self._cursor, before, self._keys)
 
     def _go(self, index: int) -> None:
         highlighted = self.cursor_key
@@ -306,12 +285,12 @@ class Grid(LineView):
         spot = event.get_content_offset(self)
         if spot is None or spot.x >= self.body_width:
             return
-        if spot.y < self.HEADER_LINES:
+        if spot.y < self.header_lines:
             for placed in self.placed:
                 if placed.x <= spot.x - GUTTER < placed.x + placed.width + GAP:
                     self.post_message(self.HeaderClicked(self, placed.column.id))
             return
-        index = self.top + spot.y - self.HEADER_LINES
+        index = self.top + spot.y - self.header_lines
         if index < len(self._keys):
             self._go(index)
             if event.chain == 2:
@@ -418,7 +397,7 @@ class Grid(LineView):
 
     @property
     def _empty_line(self) -> int:
-        return self.HEADER_LINES + min(1, max(0, self.body_height - 1))
+        return self.header_lines + min(self.header_lines, max(0, self.body_height - 1))
 
     def draw_blank(self, y: int, width: int) -> Strip:
         """Draw the sentence of an empty place, or nothing."""

@@ -28,7 +28,8 @@ class LineView(Widget, can_focus=True):
     """Base of tables, logs and fact lists: lines below an optional header, a position, a scroll bar one cell wide.
 
     A subclass says how many lines there are (`line_count`), what is drawn on each (`line_token`) and draws it
-    (`draw_line`); it calls `sync` after each change. `top` is the first line shown.
+    (`draw_line`); it calls `sync` after each change. `top` is the first line shown, `header_lines` how many stand still
+    above it; without `keeps_cursor` the selected line is marked only while the widget has the focus.
 
     Args:
         signs: The set of signs to draw with.
@@ -36,7 +37,6 @@ class LineView(Widget, can_focus=True):
 
     ALLOW_SELECT = False
     ALLOW_MAXIMIZE = True
-    HEADER_LINES: ClassVar[int] = 0
     COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
     DEFAULT_CSS = "LineView { height: 1fr; width: 1fr; " + TONE_CSS + "}"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -60,6 +60,8 @@ class LineView(Widget, can_focus=True):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.signs = signs
+        self.header_lines = 0
+        self.keeps_cursor = True
         self.top = 0
         self._painted: list[object] = []
         self._palette: Palette | None = None
@@ -97,7 +99,7 @@ class LineView(Widget, can_focus=True):
     @property
     def body_height(self) -> int:
         """Lines of the viewport below the header."""
-        return max(0, self.size.height - self.HEADER_LINES)
+        return max(0, self.size.height - self.header_lines)
 
     @property
     def body_width(self) -> int:
@@ -159,9 +161,9 @@ class LineView(Widget, can_focus=True):
         self.sync()
 
     def _token_at(self, y: int) -> object:
-        if y < self.HEADER_LINES:
+        if y < self.header_lines:
             return self.header_token(y)
-        index = self.top + y - self.HEADER_LINES
+        index = self.top + y - self.header_lines
         bar = self._bar_sign(y)
         if index < self.line_count():
             return (bar, self.line_token(index))
@@ -180,9 +182,9 @@ class LineView(Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Draw one line of the widget."""
         width = self.size.width
-        if y < self.HEADER_LINES:
+        if y < self.header_lines:
             return self.draw_header(y, width)
-        index = self.top + y - self.HEADER_LINES
+        index = self.top + y - self.header_lines
         body = self.body_width
         strip = self.draw_line(index, body) if index < self.line_count() else self.draw_blank(y, body)
         bar = Segment(self._bar_sign(y), self.palette.style(Tone.DIM))
@@ -195,7 +197,7 @@ class LineView(Widget, can_focus=True):
         thumb = max(1, height * height // lines)
         room = height - thumb
         start = round(room * self.top / max(1, lines - height))
-        return self.signs.thumb if start <= y - self.HEADER_LINES < start + thumb else self.signs.track
+        return self.signs.thumb if start <= y - self.header_lines < start + thumb else self.signs.track
 
     # What Textual tells
 
@@ -236,7 +238,9 @@ class LineView(Widget, can_focus=True):
     @property
     def cursor_ground(self) -> Ground:
         """Ground of the selected line."""
-        return Ground.CURSOR if self.has_focus else Ground.RESTING
+        if self.has_focus:
+            return Ground.CURSOR
+        return Ground.RESTING if self.keeps_cursor else Ground.BASE
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Scroll by the wheel without moving the selection."""
@@ -273,7 +277,7 @@ class LineView(Widget, can_focus=True):
             self.release_mouse()
 
     def _drag_bar(self, y: int) -> None:
-        share = (y - self.HEADER_LINES) / max(1, self.body_height - 1)
+        share = (y - self.header_lines) / max(1, self.body_height - 1)
         self.scrolled_by_hand(round(share * self.last_top))
 
     # Keys; without a cursor they scroll

@@ -392,3 +392,23 @@ async def test_without_colour_the_selection_is_still_seen(monkeypatch: pytest.Mo
         grid.set_rows(keys(3), Data().row)
         await pilot.pause()
         assert screen_lines(app)[1].startswith("▌")
+
+
+async def test_a_list_without_headings() -> None:
+    grid = Grid(has_header=False, keeps_cursor=False, empty="No ports are open.")
+    app = Host(grid)
+    async with app.run_test(size=(40, 3)) as pilot:
+        await pilot.pause()
+        assert screen_lines(app)[0] == "  No ports are open."
+        grid.set_rows(keys(5), Data().row)
+        await pilot.pause()
+        assert screen_lines(app)[0].startswith("▌ ready            k0")
+        await pilot.click(grid, offset=(4, 2))
+        assert grid.cursor_key == "k2"
+        await pilot.press("G")
+        await pilot.pause()
+        assert grid.visible_keys == ("k2", "k3", "k4")
+        assert screen_lines(app)[2].startswith("▌ ready")
+        app.screen.set_focus(None)
+        await pilot.pause()
+        assert screen_lines(app)[2].startswith("  ready")
