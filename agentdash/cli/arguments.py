@@ -1,0 +1,162 @@
+"""The command line: sub-commands and flags, named as `coder` names them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from agentdash import __version__
+from agentdash.cli import output
+from agentdash.cli.output import EXIT_CODES_HELP, CliError, ExitCode
+
+COMMANDS = ("dashboard", "local", "fleet", "agent", "doctor", "version")
+DEFAULT_COMMAND = "dashboard"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that writes through `output` and ends by raising."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        del file
+        output.raw(message)
+
+    def error(self, message: str) -> NoReturn:
+        """Wrong usage.
+
+        Raises:
+            CliError: Always.
+        """
+        raise CliError(message, ExitCode.USAGE, f"see {self.prog} --help")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the command line; `command` names the module that serves it, `flags` are those for `config.load`.
+
+    Raises:
+        CliError: It cannot be understood.
+        SystemExit: Help or version was asked for, and is written.
+    """
+    options = _parser().parse_args(argv)
+    options.command = options.command or DEFAULT_COMMAND
+    headers = [*(options.header or ()), *getattr(options, "header_after", ())]
+    options.header = headers or None
+    options.flags = {name: getattr(options, name, None) for name in FLAGS}
+    return options
+
+
+FLAGS = (
+    "url",
+    "token",
+    "token_file",
+    "header",
+    "header_command",
+    "org",
+    "global_config",
+    "use_keyring",
+    "client_tls_ca_file",
+    "client_tls_cert_file",
+    "client_tls_key_file",
+    "read_only",
+    "theme",
+    "ascii",
+    "config",
+)
+"""Attributes of the parsed command line that `config.load` takes."""
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="agentdash",
+        description="Terminal dashboard for Coder workspace agents: what is wrong, why, and what to do now.",
+        epilog=(
+            "Without a deployment configured (flags, CODER_URL, `coder login`) it shows this machine as a small "
+            f"deployment of its own.\n\n{EXIT_CODES_HELP}"
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"agentdash {__version__}")
+    _add_flags(parser, is_top=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+
+    def add(name: str, text: str) -> Parser:
+        made: Parser = commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        _add_flags(made, is_top=False)
+        return made
+
+    add("dashboard", "Show the dashboard (the default).")
+    _add_local(
+        add("local", "Serve this machine and a scripted fleet as a deployment on loopback, until ended.")
+    )
+    fleet = add("fleet", "List all agents, worst first.")
+    fleet.add_argument(
+        "query", nargs="?", default="", help="filter, as in the dashboard: template:web health:bad"
+    )
+    fleet.add_argument("--json", action="store_true", dest="as_json", help="write JSON (schema 1)")
+    agent = add("agent", "Tell everything about one agent.")
+    agent.add_argument("target", metavar="[OWNER/]WORKSPACE[.AGENT]", help="the agent")
+    agent.add_argument("--json", action="store_true", dest="as_json", help="write JSON (schema 1)")
+    agent.add_argument("--logs", type=_count, default=20, metavar="N", help="last N lines of its log (20)")
+    add("doctor", "Check settings, terminal, connection and login, and say where each value came from.")
+    add("version", "Tell the versions of agentdash and of what it is made of.")
+    return parser
+
+
+def _add_flags(parser: argparse.ArgumentParser, *, is_top: bool) -> None:
+    """The flags of every command; they may stand before or after its name."""
+    # A flag after the command must not undo, by its default, the one given before it.
+    default: Any = None if is_top else argparse.SUPPRESS
+    group = parser.add_argument_group("deployment")
+
+    def flag(name: str, text: str, **options: Any) -> None:
+        group.add_argument(name, help=text, **({"default": default} | options))
+
+    flag("--url", "address of the deployment (CODER_URL)")
+    flag(
+        "--token",
+        "session token; others can see it in the list of processes: better --token-file (CODER_SESSION_TOKEN)",
+    )
+    flag("--token-file", "file that holds the session token", metavar="FILE")
+    flag(
+        "--global-config", "directory in which `coder login` left its files (CODER_CONFIG_DIR)", metavar="DIR"
+    )
+    flag(
+        "--header",
+        "header sent with every request; may be repeated (CODER_HEADER)",
+        action="append",
+        metavar="NAME=VALUE",
+        dest="header" if is_top else "header_after",
+    )
+    flag("--header-command", "command that prints such headers (CODER_HEADER_COMMAND)", metavar="COMMAND")
+    flag("--client-tls-ca-file", "certificate authorities, PEM", metavar="FILE")
+    flag("--client-tls-cert-file", "client certificate, PEM", metavar="FILE")
+    flag("--client-tls-key-file", "key of the client certificate, PEM", metavar="FILE")
+    flag("--use-keyring", "read the keyring of the system", action=argparse.BooleanOptionalAction)
+    flag("--org", "organization to show (CODER_ORGANIZATION)", metavar="NAME")
+    group = parser.add_argument_group("program")
+    flag("--read-only", "offer nothing that changes anything", action="store_const", const=True)
+    flag("--theme", "name of the theme")
+    flag("--ascii", "signs, borders and bars of ASCII characters only", action="store_const", const=True)
+    flag("--config", "settings file", metavar="FILE")
+    flag("--log-file", "file for the program's own log", metavar="FILE")
+
+
+def _add_local(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; a free one if not given")
+    # For whoever starts it as a child: address and token are written to this file descriptor.
+    parser.add_argument("--handover-fd", type=int, default=None, help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, default=7, help="seed of the scripted fleet (7)")
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else -1
+    if not 0 <= number <= 50_000:
+        raise argparse.ArgumentTypeError("wants a number from 0 to 50000")
+    return number

@@ -1,0 +1,129 @@
+"""`agentdash local`: this machine and a scripted fleet, served on loopback until ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentdash.cli import output
+from agentdash.cli.output import CliError, ExitCode
+
+if TYPE_CHECKING:
+    from agentdash.cli.main import Call
+    from agentdash.local.server import Served
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run(call: Call) -> int:
+    """Serve until a signal comes, or, as a child, until the parent has gone."""
+    options = call.options
+    if not 0 <= options.port <= 65535:
+        raise CliError("--port wants a number from 0 to 65535", ExitCode.USAGE)
+    try:
+        return asyncio.run(_serve(options.port, options.seed, options.handover_fd, _token_file(call)))
+    except OSError as error:
+        raise CliError(f"cannot serve: {error.strerror or error}") from None
+
+
+def _token_file(call: Call) -> Path | None:
+    named = call.options.token_file
+    return Path(named) if named else None
+
+
+async def _serve(port: int, seed: int, handover_fd: int | None, token_file: Path | None) -> int:
+    from agentdash.local.deployment import Deployment  # noqa: PLC0415 - a server is a lot to import
+    from agentdash.local.handover import write_handover  # noqa: PLC0415
+    from agentdash.local.host import live_host  # noqa: PLC0415
+    from agentdash.local.server import ServerOptions, serve_in_loop  # noqa: PLC0415
+    from agentdash.local.world import build_fleet  # noqa: PLC0415
+    from agentdash.local.world import run as run_world  # noqa: PLC0415
+
+    ended = _end_by_signal()
+    deployment = Deployment(seed=seed)
+    world = build_fleet(deployment, seed)
+    async with (
+        serve_in_loop(deployment, options=ServerOptions(port=port)) as served,
+        live_host(served.runtime),
+    ):
+        moving = asyncio.create_task(run_world(world), name="world")
+        try:
+            if handover_fd is not None:
+                write_handover(handover_fd, served.url, served.token)
+                _end_with_parent(ended)
+                number = await ended
+            else:
+                with _token_written(served, token_file) as place:
+                    output.say(_what_is_served(served, place))
+                    output.flush()
+                    number = await ended
+        finally:
+            moving.cancel()
+            await asyncio.gather(moving, return_exceptions=True)
+    # Ctrl-C, or the parent's end, is how this is meant to end.
+    return ExitCode.OK if number in (0, signal.SIGINT) else 128 + number
+
+
+@contextmanager
+def _token_written(served: Served, named: Path | None) -> Iterator[Path]:
+    """The token in a file that only its owner may read, as long as it is served; in a new private folder if not named.
+
+    Raises:
+        CliError: There is such a file already, or it cannot be written.
+    """
+    from agentdash.local.handover import write_token_file  # noqa: PLC0415
+
+    folder = None if named is not None else Path(tempfile.mkdtemp(prefix="agentdash-token-"))
+    path = named if named is not None else Path(folder or ".") / "token"
+    try:
+        write_token_file(path, served.token)
+    except FileExistsError:
+        raise CliError(
+            f"{path} exists and is left alone", ExitCode.USAGE, "Name a file that is not there yet"
+        ) from None
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+        if folder is not None:
+            folder.rmdir()
+
+
+def _what_is_served(served: Served, token_file: Path) -> str:
+    """One line: what is served to whom, and how to get in."""
+    what = f"serving this machine, with a shell, and a scripted fleet at {served.url} to whoever can read {token_file}"
+    return f"{what}: {shlex.join(['agentdash', '--url', served.url, '--token-file', str(token_file)])}"
+
+
+def _end_by_signal() -> asyncio.Future[int]:
+    """A future that a signal fulfils with its number."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[int] = loop.create_future()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, _fulfil, ended, int(number))
+    return ended
+
+
+def _fulfil(ended: asyncio.Future[int], number: int) -> None:
+    if not ended.done():
+        ended.set_result(number)
+
+
+def _end_with_parent(ended: asyncio.Future[int]) -> None:
+    """The parent holds our standard input open; end-of-file means that it has gone."""
+    fd = sys.stdin.fileno()
+
+    def readable() -> None:
+        if not os.read(fd, 4096):
+            asyncio.get_running_loop().remove_reader(fd)
+            _fulfil(ended, 0)
+
+    asyncio.get_running_loop().add_reader(fd, readable)
