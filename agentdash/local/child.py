@@ -13,9 +13,11 @@ from pathlib import Path
 from agentdash.local import world
 from agentdash.local.handover import write_handover, write_token_file
 from agentdash.local.host import HostOptions, live_host
+from agentdash.local.player import Player
 from agentdash.local.processes import login_shell
 from agentdash.local.records import Deployment
 from agentdash.local.server import Served, ServerOptions, serve_in_loop
+from agentdash.local.world_people import furnish
 
 USERNAME = "ops"
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
@@ -77,14 +79,15 @@ async def embedded_deployment(
 ) -> AsyncIterator[Served]:
     """This machine and, if wanted, the scripted fleet in motion, served in the running loop."""
     deployment = Deployment()
-    fleet = world.build_fleet(deployment)
-    if not has_fleet:
-        deployment.workspaces.clear()
-    viewer = fleet.user(USERNAME)
+    if has_fleet:
+        motion_of_all = world.run(world.build_fleet(deployment))
+    else:
+        Player(deployment)
+        furnish(deployment)
+        motion_of_all = deployment.timeline.run()
+    viewer = deployment.find_user(USERNAME)
     async with serve_in_loop(deployment, viewer=viewer, options=options) as served:
-        motion = asyncio.create_task(
-            world.run(fleet) if has_fleet else deployment.timeline.run(), name="scripted fleet"
-        )
+        motion = asyncio.create_task(motion_of_all, name="scripted fleet")
         try:
             async with live_host(served.runtime, host_options):
                 yield served

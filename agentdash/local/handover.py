@@ -23,6 +23,7 @@ from typing import IO, Self
 from agentdash.local.auth import Token
 
 HANDOVER_FLAG = "--handover-fd"
+CHILD_COMMAND = (sys.executable, "-m", "agentdash", "local")
 START_TIMEOUT_S = 20.0
 END_TIMEOUT_S = 8.0
 _MAX_LINE = 4096
@@ -102,8 +103,11 @@ class LocalChild:
         return self._errors.read().decode(errors="replace")[-_MAX_LINE:]
 
 
-def spawn_child(arguments: Sequence[str] = ("local",)) -> LocalChild:
+def spawn_child(command: Sequence[str] = CHILD_COMMAND) -> LocalChild:
     """Start `python -m agentdash local --handover-fd N` and return at once.
+
+    Args:
+        command: Another program that hands over in the same way; the flag and the number are appended.
 
     Raises:
         OSError: The interpreter cannot be started.
@@ -112,7 +116,7 @@ def spawn_child(arguments: Sequence[str] = ("local",)) -> LocalChild:
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "agentdash", *arguments, HANDOVER_FLAG, str(write_fd)],
+            [*command, HANDOVER_FLAG, str(write_fd)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=errors,

@@ -205,7 +205,9 @@ class PtySessions:
             self._set_timer(key, self._limits.idle_s)
 
     async def end_agent(self, agent_id: str) -> None:
-        """End all sessions of an agent: its process stopped."""
+        """End all sessions of an agent: its process stopped. Clients are not told, as by the real server, whose
+        sockets stay open and silent (contract: pty.md §11).
+        """
         await asyncio.gather(*(self._end(key) for key in list(self._sessions) if key[0] == agent_id))
 
     async def close(self) -> None:
@@ -221,7 +223,6 @@ class PtySessions:
         session = self._sessions.pop(key, None)
         if session is not None:
             self._cancel_timer(key)
-            session.finish()
             await session.terminal.end()
 
     def _forget(self, key: Key) -> None:
