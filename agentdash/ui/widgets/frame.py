@@ -59,7 +59,8 @@ class Pane(Vertical):
         border-subtitle-color: $text-muted;
         border-subtitle-background: transparent;
         &.-ascii { border: ascii $border-blurred; }
-        &:focus-within, &:focus { border: round $border; }
+        &:focus-within, &:focus { border: round $border; border-title-style: bold; }
+        &:nocolor:focus-within, &:nocolor:focus { border: heavy $border; }
         &.-ascii:focus-within, &.-ascii:focus { border: ascii $border; }
     }
     """
@@ -140,8 +141,8 @@ class Pane(Vertical):
         if regions or layout or recompose or not repaint or not self.is_mounted or not self.outer_size:
             return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
         edges = tuple((edge, color.with_alpha(1.0)) for edge, color in self.styles.border)
-        look = (self.background_colors, self.outer_size, self.styles.border_title_color)
-        frame = (look, edges)
+        look = (self.background_colors, self.outer_size)
+        frame = (look, edges, self.styles.border_title_color, self.styles.border_title_style)
         before, self._look = self._look, frame
         if before == frame:
             return self

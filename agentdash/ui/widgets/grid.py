@@ -132,7 +132,7 @@ class Grid(LineView):
         self._indented = 0
         self._sort: tuple[str, bool] | None = None
         self._empty = empty
-        self._keys: Sequence[str] = ()
+        self._keys: tuple[str, ...] = ()
         self._row_of: Callable[[str], GridRow] = _no_row
         self._rows: dict[str, GridRow] = {}
         self._strips: dict[tuple[str, Ground], tuple[GridRow, Strip]] = {}
@@ -169,13 +169,13 @@ class Grid(LineView):
         """Set the order of rows; the cursor stays on its key, or goes to the nearest neighbour if that is gone.
 
         Args:
-            keys: All keys in order, each once; the grid keeps the sequence and never changes it.
+            keys: All keys in order, each once.
             row_of: Makes the row of a key; asked only for keys in sight.
         """
         before = self._keys
         highlighted = self.cursor_key
         top, cursor = self.top, self._cursor
-        self._keys = keys
+        self._keys = keys = tuple(keys)
         self._row_of = row_of
         self._rows.clear()
         self._cursor = self._follow(before, highlighted)
@@ -219,7 +219,7 @@ class Grid(LineView):
     @property
     def visible_keys(self) -> tuple[str, ...]:
         """Keys in sight, from above."""
-        return tuple(self._keys[self.top : self.top + self.body_height])
+        return self._keys[self.top : self.top + self.body_height]
 
     @property
     def visible_columns(self) -> tuple[str, ...]:

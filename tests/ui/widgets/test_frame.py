@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 
@@ -78,3 +79,17 @@ async def test_the_focus_repaints_frames_not_contents() -> None:
         app.theme = "textual-light"
         await pilot.pause()
         assert style_at(app, "+-").color != frame
+
+
+async def test_without_colour_the_focused_frame_differs_by_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = Host()
+    async with app.run_test(size=(80, 10)) as pilot:
+        await pilot.pause()
+        assert screen_lines(app)[0].startswith("┏━ 1 Health ")
+        app.query_one("#other").focus()
+        await pilot.pause()
+        await pilot.pause()
+        assert screen_lines(app)[0].startswith("╭─ 1 Health ")
+        assert style_at(app, "3 Ports").bold
+        assert not style_at(app, "1 Health").bold

@@ -328,3 +328,15 @@ async def test_absurd_sizes_do_not_break_it(size: tuple[int, int]) -> None:
         await pilot.resize_terminal(50, 6)
         await pilot.pause()
         assert len(texts(view)) > 0
+
+
+async def test_without_colour_a_hit_is_still_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    view = LogView(ListSource([LogLine(1, "npm: not found")]))
+    app = Host(view)
+    async with app.run_test(size=(40, 5)) as pilot:
+        view.search("not")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert style_at(app, "not").reverse
+        assert not style_at(app, "npm").reverse
