@@ -112,7 +112,7 @@ async def test_html_with_200_is_not_coder(page: str) -> None:
     assert "--header-command" in one.value.next_step
 
 
-@pytest.mark.parametrize("before", [0, 280, 290])
+@pytest.mark.parametrize("before", [0, 262, 270])
 async def test_the_token_is_in_no_text(before: int) -> None:
     client, _ = client_of(fixed(500, json={"message": "x" * before + f" bad token {TOKEN}", "detail": TOKEN}))
     seen: list[Exchange] = []
