@@ -240,7 +240,7 @@ class Deployment:
         """Pending jobs in the order the queue takes them: people before the reconciler, then by age."""
         self._open_jobs = [job for job in self._open_jobs if job.is_active]
         jobs = [job for job in self._open_jobs if job.status == "pending"]
-        return sorted(jobs, key=lambda job: (job.initiator_id == PREBUILDS_USER_ID, job.created_at, job.id))
+        return sorted(jobs, key=lambda job: (job.initiator_id == PREBUILDS_USER_ID, job.created_at))
 
     def running_jobs(self) -> list[Job]:
         """Jobs a daemon holds: running or canceling."""

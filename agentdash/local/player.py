@@ -70,13 +70,17 @@ class Player:
         deployment.timeline.spawn(self._story(build), lambda: build.job.is_active)
 
     def _story(self, build: Build) -> Iterator[float]:
-        for delay_s in self._stages(build):
+        stages = self._stages(build)
+        while True:
             while build.is_hung and build.job.canceled_at is None:
                 yield 5.0
             if build.job.canceled_at is not None:
                 yield _INTERRUPT_S
                 self._say(build, "Cleaning Up", "", by_daemon=True)
                 queueing.finish_job(self._deployment, build, error="canceled")
+                return
+            delay_s = next(stages, None)
+            if delay_s is None:
                 return
             yield delay_s
 

@@ -7,6 +7,7 @@ agent process; when that dies its stories are dropped.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 from agentdash.local import bus as topics
 from agentdash.local import devcontainers
@@ -141,6 +142,9 @@ def connect(deployment: Deployment, agent: Agent, plan: AgentPlan | None = None)
     workspace = deployment.workspaces[agent.workspace_id]
     agent.first_connected_at = agent.first_connected_at or now
     agent.last_connected_at = now
+    if agent.disconnected_at is not None and agent.disconnected_at >= now:
+        # A connect in the very instant of the disconnect is still the later of the two.
+        agent.disconnected_at = now - timedelta(microseconds=1)
     agent.is_beating = True
     agent.is_unreachable = False
     agent.owner_id_at_connect = workspace.owner_id
