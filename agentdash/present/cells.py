@@ -50,3 +50,16 @@ class Cell:
 EMPTY = Cell("")
 MISSING = Cell("–", Tone.DIM)
 UNKNOWN = Cell("?", Tone.DIM)
+
+
+def joined(*cells: Cell, gap: str = " ") -> Cell:
+    """Cells one after the other as one, each keeping its tone; empty ones take no room."""
+    shown = [cell for cell in cells if cell.text]
+    text, spans = "", list[Span]()
+    for cell in shown:
+        text += gap if text else ""
+        start = len(text)
+        text += cell.text
+        spans.append(Span(start, len(text), cell.tone))
+        spans += [Span(start + s.start, start + s.end, s.tone) for s in cell.spans]
+    return shown[0] if len(shown) == 1 else Cell(text, Tone.PLAIN, tuple(spans))

@@ -1,0 +1,299 @@
+"""The application: wiring only. Events come in, screens are told what changed, keys become actions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from textual import events, work
+from textual.app import App
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from agentdash.actions.action import Action
+from agentdash.present.cells import Tone
+from agentdash.state.events import Event, ServerFailed
+from agentdash.state.freshness import Problem
+from agentdash.state.store import Changes
+from agentdash.ui import themes
+from agentdash.ui.context import Context
+from agentdash.ui.exit_signals import restore_on_signals
+from agentdash.ui.screens.agent import AgentScreen
+from agentdash.ui.screens.base import BaseScreen
+from agentdash.ui.screens.build import BuildScreen
+from agentdash.ui.screens.fleet import FleetScreen
+from agentdash.ui.screens.shells import ShellsScreen
+from agentdash.ui.session import Connect, Refusal, Session
+from agentdash.ui.trail import Place, Trail
+from agentdash.ui.widgets.confirm import Confirm, Question
+
+log = logging.getLogger(__name__)
+
+FRAME_S = 1 / 30
+"""Events are taken in at most this often."""
+TICK_S = 5.0
+"""How often words that depend on time are looked at; nothing is repainted that reads the same."""
+
+
+class AgentDash(App[int], inherit_bindings=False):
+    """The dashboard.
+
+    Args:
+        context: State, settings, keys and signs.
+        connect: Opens the session after the first paint.
+    """
+
+    TITLE = "agentdash"
+    ENABLE_COMMAND_PALETTE = False
+    CSS_PATH = "styles/base.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = []
+    MODES: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, context: Context, connect: Connect) -> None:
+        super().__init__()
+        self.context = context
+        self.session: Session | None = None
+        self._connect = connect
+        self._pending: list[Event] = []
+        self._take_planned = False
+        self._taken_at = 0.0
+        self._views: dict[str, BaseScreen] = {}
+        self._work: asyncio.Task[None] | None = None
+        self.trail = Trail()
+
+    # Life
+
+    def on_mount(self) -> None:
+        """Show the fleet at once; the network follows."""
+        themes.register(self)
+        self.theme = themes.choose(self.context.settings.theme)
+        restore_on_signals(self)
+        self.show_view("fleet")
+        self.call_after_refresh(self._begin)
+        self.set_interval(TICK_S, self._tick)
+
+    def _begin(self) -> None:
+        self._work = asyncio.create_task(self._run_session(), name="session")
+
+    async def _run_session(self) -> None:
+        try:
+            self.session = session = await self._connect(self.post, lambda: self.context.state)
+        except Refusal as refusal:
+            problem = Problem("Refusal", refusal.title, refusal.detail, refusal.next_step)
+            self.post([ServerFailed(problem)])
+            return
+        self.context.feed, self.context.shells = session.feed, session.shells
+        for screen in self._views.values():
+            screen.session_opened()
+        try:
+            await session.feed.run()
+        finally:
+            await session.shells.aclose()
+            await session.close()
+
+    async def on_unmount(self) -> None:
+        """End the session before the loop ends."""
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
+
+    # State
+
+    def post(self, batch: Sequence[Event]) -> None:
+        """Take events; the screens hear of them at most once a frame."""
+        self._pending.extend(batch)
+        if self._take_planned or not self._pending:
+            return
+        self._take_planned = True
+        wait = self._taken_at + FRAME_S - asyncio.get_running_loop().time()
+        if wait <= 0:
+            self.call_next(self._take_in)
+        else:
+            self.set_timer(wait, self._take_in)
+
+    def _take_in(self) -> None:
+        self._take_planned = False
+        self._taken_at = asyncio.get_running_loop().time()
+        batch, self._pending = self._pending, []
+        changes = self.context.store.apply(batch)
+        if changes:
+            self.tell(changes)
+
+    def tell(self, changes: Changes) -> None:
+        """Tell all views what changed; those not in sight remember it."""
+        context = self.context
+        touched = context.fleet.apply(context.state, changes, context.now())
+        for screen in self._screens():
+            screen.state_changed(changes, touched)
+
+    def _tick(self) -> None:
+        context = self.context
+        touched = context.fleet.rejudge(context.state, context.now())
+        for screen in self._screens():
+            if screen.is_current:
+                screen.time_passed(touched)
+
+    def _screens(self) -> list[BaseScreen]:
+        found = list(self._views.values())
+        found += [s for s in self.screen_stack if isinstance(s, BaseScreen) and s not in found]
+        return found
+
+    # Views
+
+    def show_view(self, name: str) -> None:
+        """Switch to a view; it is as it was left."""
+        if name not in self._views:
+            self._views[name] = {"fleet": FleetScreen, "shells": ShellsScreen}[name](self.context)
+            self.add_mode(name, lambda: self._views[name])
+        self.switch_mode(name)
+        self.trail.visit(Place(name))
+
+    def open_row(self, key: str, start: str = "", *, shell_id: str = "") -> None:
+        """Open a row's agent, at a pane; a row without an agent opens its build log."""
+        found = self.context.state.row(key)
+        if found is None or found[1] is None:
+            if self.context.state.row(key.partition("/")[0]) is not None:
+                self.open_build_log(key)
+            return
+        self._open(AgentScreen(self.context, key, start, shell_id=shell_id), Place("fleet", key))
+
+    def open_build_log(self, key: str) -> None:
+        """Show the log of a workspace's latest build."""
+        self._open(BuildScreen(self.context, key), Place("fleet", key, is_build=True))
+
+    def _open(self, screen: BaseScreen, place: Place) -> None:
+        if self.current_mode != "fleet":
+            self.switch_mode("fleet")
+        self.trail.visit(place)
+        if len(self.screen_stack) > 1 and type(self.screen) is type(screen):
+            self.switch_screen(screen)
+        else:
+            self.push_screen(screen)
+
+    def open_named(self, name: str) -> None:
+        """Open an agent by `owner/workspace[.agent]`, the owner left out for one's own."""
+        wanted = name.lower()
+        for workspace in self.context.state.workspaces.values():
+            names = {workspace.name.lower(), workspace.full_name.lower()}
+            for agent in workspace.agents:
+                if wanted in names or wanted in {f"{known}.{agent.name.lower()}" for known in names}:
+                    self.open_row(agent.key)
+                    return
+        self._say(f"no agent {name!r} among those that are loaded", Tone.WARN)
+
+    def close_top(self) -> None:
+        """Leave the screen on top, if there is one below."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+            below = self.screen
+            key = below.key if isinstance(below, (AgentScreen, BuildScreen)) else ""
+            self.trail.visit(Place(self.current_mode, key, isinstance(below, BuildScreen)))
+
+    def _go(self, by: int) -> None:
+        place = self.trail.step(by)
+        if place is None:
+            self._say("there is nowhere further to go")
+            return
+        self.switch_mode(place.view)
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        if place.key:
+            make = BuildScreen if place.is_build else AgentScreen
+            self.push_screen(make(self.context, place.key))
+
+    def _say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        if isinstance(self.screen, BaseScreen):
+            self.screen.say(text, tone)
+
+    def view_counts(self) -> dict[str, str]:
+        """What stands behind the names of views, by name."""
+        shells = self.context.shells
+        count = len(shells.all()) if shells is not None else 0
+        return {"shells": str(count)} if count else {}
+
+    @property
+    def views(self) -> dict[str, BaseScreen]:
+        """Views that have been opened, by name."""
+        return self._views
+
+    # Keys
+
+    async def on_key(self, event: events.Key) -> None:
+        """What no widget took becomes an action of the place that has the focus."""
+        screen = self.screen
+        if not isinstance(screen, BaseScreen):
+            return
+        action = self.context.keys.find(screen.scope_of(self.focused), event.key)
+        if action is None and event.character and event.character != event.key:
+            action = self.context.keys.find(screen.scope_of(self.focused), event.character)
+        if action is not None:
+            event.stop()
+            event.prevent_default()
+            self.act(action)
+        elif event.key == "ctrl+c":
+            screen.say("q quits; in a terminal ctrl+c goes to the program")
+
+    def act(self, action: Action) -> None:
+        """Carry out an action where the focus is: the pane, then its screen, then the program answers for it."""
+        name = "do_" + action.id.replace("-", "_")
+        screen = self.screen
+        places: list[Any] = [] if self.focused is None else list(self.focused.ancestors_with_self)
+        for place in (*(p for p in places if not isinstance(p, (Screen, App))), screen, self):
+            handler = getattr(place, name, None)
+            if handler is not None:
+                handler()
+                return
+        if isinstance(screen, BaseScreen):
+            screen.act_on_targets(action)
+
+    def act_soon(self, action: Action) -> None:
+        """Carry out an action once what is on top has closed."""
+        self.call_later(self.act, action)
+
+    def do_view_fleet(self) -> None:
+        """F"""
+        self.show_view("fleet")
+
+    def do_view_shells(self) -> None:
+        """X"""
+        self.show_view("shells")
+
+    def do_history_back(self) -> None:
+        """["""
+        self._go(-1)
+
+    def do_history_forward(self) -> None:
+        """]"""
+        self._go(1)
+
+    def do_next_theme(self) -> None:
+        """The next of our own themes."""
+        names = [theme.name for theme in themes.OWN]
+        at = names.index(self.theme) if self.theme in names else -1
+        self._say(self.use_theme(names[(at + 1) % len(names)]))
+
+    def use_theme(self, name: str) -> str:
+        """Use a theme; says what came of it."""
+        if name not in self.available_themes:
+            return f"no theme {name!r}; there are {', '.join(sorted(self.available_themes))}"
+        self.theme = name
+        return f"theme {name}"
+
+    @work(exclusive=True, group="quit", exit_on_error=False)
+    async def do_quit(self) -> None:
+        """q: asks while terminals are open."""
+        shells = self.context.shells
+        count = len(shells.all()) if shells is not None else 0
+        if count:
+            words = "1 terminal is open" if count == 1 else f"{count} terminals are open"
+            question = Question(
+                f"Quit? {words}.",
+                targets=tuple(shell.target.label for shell in shells.all()) if shells is not None else (),
+                lasting="A shell that nobody comes back to ends after five minutes.",
+                verb="Quit",
+            )
+            if not await self.push_screen_wait(Confirm(question, signs=self.context.signs)):
+                return
+        self.exit(0)

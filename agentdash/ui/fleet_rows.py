@@ -1,0 +1,163 @@
+"""Which rows the fleet shows, in which order, with which verdict: kept between changes, without a widget.
+
+Verdicts are judged again only for workspaces that changed, and on a slow clock for those whose words depend on time.
+The order is made anew only when something that decides it changed, so a thousand updates a second cost a thousand
+verdicts and, at most, a few sorts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agentdash.state.query import Query, parse
+from agentdash.state.store import Changes, State
+from agentdash.state.views import Row, SortKey, filtered, rows_of, sorted_rows
+from agentdash.triage.finding import Severity
+from agentdash.triage.verdict import Verdict, verdict
+
+TextOf = Callable[[Row, Verdict], str]
+"""Everything a person can read in a row, lower case: what plain words of a query are looked for in."""
+
+
+@dataclass(slots=True)
+class FleetRows:
+    """The fleet as rows.
+
+    Attributes:
+        text_of: Gives a row's readable text.
+        query: The parsed filter.
+        sort_key: What to sort by; None is worst first.
+        reverse: Whether the order is turned around.
+        keys: Keys of the shown rows in order.
+    """
+
+    text_of: TextOf
+    query: Query = field(default_factory=Query)
+    sort_key: SortKey | None = None
+    reverse: bool = False
+    keys: list[str] = field(default_factory=list)
+    _rows: dict[str, Row] = field(default_factory=dict)
+    _by_workspace: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _verdicts: dict[str, Verdict] = field(default_factory=dict)
+    _stale_order: bool = True
+    _judged_at: datetime | None = None
+
+    def row(self, key: str) -> Row | None:
+        """The row with this key, shown or not."""
+        return self._rows.get(key)
+
+    def verdict(self, key: str) -> Verdict | None:
+        """What was judged of a row."""
+        return self._verdicts.get(key)
+
+    def rows_of_workspace(self, workspace_id: str) -> tuple[str, ...]:
+        """Keys of a workspace's rows."""
+        return self._by_workspace.get(workspace_id, ())
+
+    @property
+    def total(self) -> int:
+        """How many rows there are without the filter."""
+        return len(self._rows)
+
+    @property
+    def needs_order(self) -> bool:
+        """Whether `order` would give another list than `keys`, as far as is known."""
+        return self._stale_order
+
+    def set_query(self, text: str) -> None:
+        """Filter by a query.
+
+        Raises:
+            QueryError: The query cannot be understood; the old one stays.
+        """
+        self.query = parse(text)
+        self._stale_order = True
+
+    def set_sort(self, sort_key: SortKey | None, *, reverse: bool) -> None:
+        """Sort by a key; None is worst first."""
+        self.sort_key, self.reverse = sort_key, reverse
+        self._stale_order = True
+
+    def apply(self, state: State, changes: Changes, now: datetime) -> set[str]:
+        """Take in what changed; returns keys of rows that may look different."""
+        touched: set[str] = set()
+        for workspace_id in changes.removed:
+            for key in self._by_workspace.pop(workspace_id, ()):
+                self._rows.pop(key, None)
+                self._verdicts.pop(key, None)
+                self._stale_order = True
+        for workspace_id in changes.workspaces:
+            workspace = state.workspaces.get(workspace_id)
+            if workspace is None:
+                continue
+            fresh = {row.key: row for row in rows_of(workspace)}
+            old = self._by_workspace.get(workspace_id, ())
+            if tuple(fresh) != old:
+                for key in old:
+                    if key not in fresh:
+                        self._rows.pop(key, None)
+                        self._verdicts.pop(key, None)
+                self._by_workspace[workspace_id] = tuple(fresh)
+                self._stale_order = True
+            for key, row in fresh.items():
+                self._judge(state, row, now)
+                touched.add(key)
+                self._rows[key] = row
+        return touched
+
+    def rejudge(self, state: State, now: datetime) -> set[str]:
+        """Judge again what depends on time: everything that is not simply well or off. Returns changed keys."""
+        changed: set[str] = set()
+        for key, row in self._rows.items():
+            if self._judge(state, row, now):
+                changed.add(key)
+        return changed
+
+    def order(self) -> list[str]:
+        """Filter and sort; the result is also in `keys`."""
+        severity_of = self._severity
+        shown = filtered(self._rows.values(), self.query, severity_of, self._text)
+        self.keys = sorted_rows(shown, severity_of, self.sort_key, reverse=self.reverse)
+        self._stale_order = False
+        return self.keys
+
+    def worst(self) -> dict[Severity, int]:
+        """How many rows there are of each severity, filter or not."""
+        counts: dict[Severity, int] = {}
+        for judged in self._verdicts.values():
+            counts[judged.severity] = counts.get(judged.severity, 0) + 1
+        return counts
+
+    def _judge(self, state: State, row: Row, now: datetime) -> bool:
+        seen = state.seen.get(row.workspace.id)
+        judged = verdict(
+            row.workspace,
+            row.agent,
+            now,
+            state.history.get(row.key, ()),
+            read_at=None if seen is None else seen.at,
+        )
+        before = self._verdicts.get(row.key)
+        if before == judged:
+            if self.sort_key is not None or self.query.terms:
+                self._stale_order = True
+            return False
+        self._verdicts[row.key] = judged
+        if before is None or before.severity != judged.severity or self.query.terms or self.sort_key:
+            self._stale_order = True
+        return True
+
+    def _severity(self, row: Row) -> int:
+        judged = self._verdicts.get(row.key)
+        return 0 if judged is None else int(judged.severity)
+
+    def _text(self, row: Row) -> str:
+        judged = self._verdicts.get(row.key)
+        return "" if judged is None else self.text_of(row, judged)
+
+
+def keys_of_workspaces(keys: Iterable[str]) -> set[str]:
+    """Ids of the workspaces that rows belong to."""
+    return {key.partition("/")[0] for key in keys}

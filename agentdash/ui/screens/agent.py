@@ -1,0 +1,396 @@
+"""One agent: nine panes, one of them as large as the screen when wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar
+
+from textual import events, on, work
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+
+from agentdash.actions.target import Target
+from agentdash.present.cells import Cell, Tone
+from agentdash.present.describe import NAMES, agent_title, pane_heads
+from agentdash.state.store import Changes
+from agentdash.ui.context import Context
+from agentdash.ui.panes.apps import AppsPane
+from agentdash.ui.panes.base import AgentPane
+from agentdash.ui.panes.devcontainers import DevcontainersPane
+from agentdash.ui.panes.health import HealthPane
+from agentdash.ui.panes.logs import LogsPane
+from agentdash.ui.panes.metadata import MetadataPane
+from agentdash.ui.panes.network import NetworkPane
+from agentdash.ui.panes.ports import PortsPane
+from agentdash.ui.panes.scripts import ScriptsPane
+from agentdash.ui.panes.terminal import TerminalPane
+from agentdash.ui.panes.view import AgentView
+from agentdash.ui.screens.base import BaseScreen
+from agentdash.ui.widgets.confirm import Confirm, Question
+from agentdash.ui.widgets.tabs import Tab, TabStrip
+
+SLOT = ("devcontainers", "apps", "metadata", "network")
+"""Panes that share one place; the one chosen last is shown."""
+NARROW_WIDTH, NARROW_HEIGHT = 100, 30
+FULL_NAMES = 132
+"""From this width on the strip has room for full names."""
+SHORT = {"Devcontainers": "Devc", "Terminal": "Term", "Metadata": "Meta", "Network": "Net", "Scripts": "Scr"}
+SHORT |= {"Health": "Hlth", "Ports": "Port"}
+TALL = 44
+"""From this height on the shared place shows metadata beside another of its panes."""
+
+
+class AgentScreen(BaseScreen):
+    """Everything about one agent.
+
+    Args:
+        context: What all screens share.
+        key: The agent's row.
+        start: Pane to begin with: its scope, or `shell` to type into a terminal at once.
+        shell_id: Which of the open shells to show.
+    """
+
+    SCOPE: ClassVar[str] = "agent"
+    VIEW: ClassVar[str] = "fleet"
+
+    def __init__(self, context: Context, key: str, start: str = "", *, shell_id: str = "") -> None:
+        super().__init__(context)
+        self.key = key
+        self._start = start
+        self._shell_id = shell_id
+        self._slot = "metadata"
+        self._slot_chosen = False
+        self._current = "health"
+        self._is_zoomed = False
+        self._is_gone = False
+
+    def compose_content(self) -> Iterable[Widget]:
+        """Strip of names and three rows of panes."""
+        signs = self.context.signs
+        yield TabStrip(id="panes-strip", signs=signs, gap=1)
+        with Vertical(id="panes"):
+            with Horizontal(id="row-top"):
+                yield HealthPane(1, signs=signs)
+                yield ScriptsPane(2, signs=signs)
+                yield PortsPane(3, signs=signs)
+            with Horizontal(id="row-middle"):
+                yield LogsPane(4, signs=signs)
+                with Vertical(id="slot"):
+                    yield DevcontainersPane(5, signs=signs)
+                    yield AppsPane(7, signs=signs)
+                    yield MetadataPane(8, signs=signs)
+                    yield NetworkPane(9, signs=signs)
+            with Horizontal(id="row-bottom"):
+                yield TerminalPane(6, signs=signs, leave_key=self._leave_key())
+
+    def _leave_key(self) -> str:
+        action = self.context.keys.get("terminal-leave")
+        return action.keys[0] if action is not None and action.keys else "ctrl+right_square_bracket"
+
+    # Panes
+
+    @property
+    def panes(self) -> list[AgentPane]:
+        """The nine panes in the order of their digits."""
+        return sorted(self.query(AgentPane), key=lambda pane: int(pane.number))
+
+    def pane(self, scope: str) -> AgentPane:
+        """A pane by its scope."""
+        return self.query_one(f"#pane-{scope}", AgentPane)
+
+    @property
+    def terminal(self) -> TerminalPane:
+        """Pane 6."""
+        return self.query_one(TerminalPane)
+
+    def on_mount(self) -> None:
+        """Begin with the pane that was asked for."""
+        super().on_mount()
+        self._lay_out()
+        start = {"": "health", "shell": "terminal"}.get(self._start, self._start)
+        self.call_after_refresh(self._begin, start)
+
+    def _begin(self, start: str) -> None:
+        self.focus_pane(start)
+        shells = self.context.shells
+        if self._shell_id and shells is not None:
+            self.terminal.attach(shells.get(self._shell_id))
+        if self._start == "shell":
+            self.terminal.open()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """One pane at a time on a small screen."""
+        del event
+        self._lay_out()
+
+    @property
+    def is_single(self) -> bool:
+        """Whether only the current pane is shown."""
+        width, height = self.app.size
+        return self._is_zoomed or width < NARROW_WIDTH or height < NARROW_HEIGHT
+
+    def _shown(self) -> frozenset[str]:
+        if self.is_single:
+            return frozenset({self._current})
+        shown = {"health", "scripts", "ports", "logs", "terminal", self._slot}
+        if self.app.size.height >= TALL:
+            shown.add("metadata" if self._slot != "metadata" else "devcontainers")
+        return frozenset(shown)
+
+    def _lay_out(self) -> None:
+        shown = self._shown()
+        for pane in self.panes:
+            pane.display = pane.SCOPE in shown
+        self.query_one("#row-top").display = bool(shown & {"health", "scripts", "ports"})
+        self.query_one("#row-middle").display = bool(shown & {"logs", *SLOT})
+        self.query_one("#slot").display = bool(shown & set(SLOT))
+        self.query_one("#row-bottom").display = "terminal" in shown
+        self.set_class(self.is_single, "-single")
+        if self.is_current:
+            self._open_feed()
+        self._refresh_strip()
+
+    def _open_feed(self) -> None:
+        if self.context.feed is not None:
+            self.context.feed.open_agent(self.key, self._shown() | {"scripts"})
+
+    def on_screen_resume(self) -> None:
+        """The agent is on screen again."""
+        super().on_screen_resume()
+        self._open_feed()
+
+    def on_screen_suspend(self) -> None:
+        """Another screen covers it: nothing dials the agent for nobody."""
+        if self.context.feed is not None and not isinstance(self.app.screen, Confirm):
+            self.context.feed.open_agent(None)
+
+    def session_opened(self) -> None:
+        """Ask for the agent's facts."""
+        self._open_feed()
+
+    # Content
+
+    def view_now(self) -> AgentView | None:
+        """The agent as it is now; None when it is gone."""
+        context = self.context
+        row, judged = context.fleet.row(self.key), context.fleet.verdict(self.key)
+        if row is None or row.agent is None or judged is None:
+            return None
+        return AgentView(context.state, row, row.agent, judged, context.now(), context.glyphs)
+
+    def refresh_content(self, changes: Changes, touched: set[str]) -> None:
+        """Show what changed of this agent."""
+        view = self.view_now()
+        if view is None:
+            if not self._is_gone:
+                self._is_gone = True
+                self.say("this agent is gone; esc goes back to the fleet", Tone.WARN)
+            return
+        self._is_gone = False
+        mine = (
+            not changes
+            or changes.streams
+            or self.key in touched
+            or view.workspace.id in changes.workspaces
+            or view.agent.id in changes.details | changes.logs
+        )
+        if mine:
+            self.show_panes(view)
+
+    def refresh_all(self) -> None:
+        """Show everything anew."""
+        self.refresh_content(Changes(), set())
+        self.refresh_bars()
+
+    def show_panes(self, view: AgentView) -> None:
+        """Show the agent in the panes that are in sight."""
+        if not self._slot_chosen:
+            containers = view.detail.containers.value
+            wanted = "devcontainers" if containers and containers.devcontainers else "metadata"
+            if wanted != self._slot:
+                self._slot = wanted
+                self._lay_out()
+        terminal = self.terminal
+        heads = pane_heads(
+            view.state, view.row, view.verdict, view.now, glyphs=view.glyphs, terminal_kind=terminal.kind
+        )
+        shown = self._shown()
+        for pane, head in zip(self.panes, heads, strict=True):
+            if pane.SCOPE in shown:
+                pane.show(view, head)
+        self._refresh_strip()
+
+    def _refresh_strip(self) -> None:
+        view = self.view_now()
+        glyphs = self.context.glyphs
+        heads = (
+            ()
+            if view is None
+            else pane_heads(
+                view.state, view.row, view.verdict, view.now, glyphs=glyphs, terminal_kind=self.terminal.kind
+            )
+        )
+        tones = {"broken": Tone.BROKEN, "moving": Tone.WARN}
+        marks = [Cell(glyphs.of(h.kind), tones.get(h.kind, Tone.DIM)) for h in heads] or [Cell("")] * len(
+            NAMES
+        )
+        short = self.app.size.width < FULL_NAMES
+        if short:  # only trouble is marked: there is no room for more
+            marks = [mark if mark.tone is not Tone.DIM else Cell("") for mark in marks]
+        tabs = [
+            Tab(pane.SCOPE, f"{pane.number} {SHORT.get(pane.NAME, pane.NAME) if short else pane.NAME}", mark)
+            for pane, mark in zip(self.panes, marks, strict=True)
+        ]
+        self.query_one(TabStrip).set_tabs(tabs, self._current)
+
+    def title_cells(self) -> tuple[Sequence[Cell], Sequence[Cell]]:
+        """The agent's path and state."""
+        view = self.view_now()
+        if view is None:
+            return super().title_cells()
+        line = agent_title(view.state, view.row, view.verdict, view.now, glyphs=view.glyphs)
+        return line.left, line.right
+
+    def target_keys(self) -> list[str]:
+        """This agent."""
+        return [self.key]
+
+    def targets(self) -> list[Target]:
+        """This agent, or the devcontainer under the cursor of its pane."""
+        pane = self.pane("devcontainers")
+        if isinstance(pane, DevcontainersPane) and pane.has_focus_within and pane.devcontainer is not None:
+            return [Target(self.key, devcontainer=pane.devcontainer.id)]
+        return super().targets()
+
+    def restore_focus(self) -> None:
+        """To the current pane."""
+        self.pane(self._current).focus_target().focus()
+
+    # Moving about
+
+    def focus_pane(self, scope: str) -> None:
+        """Go to a pane."""
+        self._current = scope
+        if scope in SLOT:
+            self._slot, self._slot_chosen = scope, True
+        self._lay_out()
+        view = self.view_now()
+        if view is not None:
+            self.show_panes(view)
+        self.pane(scope).focus_target().focus()
+        self.refresh_bars()
+
+    def on_descendant_focus(self) -> None:
+        """The pane with the focus is the current one."""
+        focused = self.focused
+        pane = (
+            None
+            if focused is None
+            else next((p for p in focused.ancestors if isinstance(p, AgentPane)), None)
+        )
+        if pane is not None and self._current != pane.SCOPE:
+            self._current = pane.SCOPE
+            self._refresh_strip()
+        super().on_descendant_focus()
+
+    @on(TabStrip.TabChosen)
+    def choose_tab(self, message: TabStrip.TabChosen) -> None:
+        """A click on a name."""
+        self.focus_pane(message.key)
+
+    def _by_number(self, number: int) -> None:
+        self.focus_pane(self.panes[number - 1].SCOPE)
+
+    def do_pane_1(self) -> None:
+        """1"""
+        self._by_number(1)
+
+    def do_pane_2(self) -> None:
+        """2"""
+        self._by_number(2)
+
+    def do_pane_3(self) -> None:
+        """3"""
+        self._by_number(3)
+
+    def do_pane_4(self) -> None:
+        """4"""
+        self._by_number(4)
+
+    def do_pane_5(self) -> None:
+        """5"""
+        self._by_number(5)
+
+    def do_pane_6(self) -> None:
+        """6"""
+        self._by_number(6)
+
+    def do_pane_7(self) -> None:
+        """7"""
+        self._by_number(7)
+
+    def do_pane_8(self) -> None:
+        """8"""
+        self._by_number(8)
+
+    def do_pane_9(self) -> None:
+        """9"""
+        self._by_number(9)
+
+    def do_pane_next(self) -> None:
+        """tab"""
+        self._step(1)
+
+    def do_pane_previous(self) -> None:
+        """shift+tab"""
+        self._step(-1)
+
+    def _step(self, steps: int) -> None:
+        scopes = [pane.SCOPE for pane in self.panes]
+        self.focus_pane(scopes[(scopes.index(self._current) + steps) % len(scopes)])
+
+    def do_zoom(self) -> None:
+        """z"""
+        self._is_zoomed = not self._is_zoomed
+        self.focus_pane(self._current)
+
+    def do_back(self) -> None:
+        """esc: first the zoom, then the screen."""
+        if self._is_zoomed:
+            self.do_zoom()
+        else:
+            self.dash.close_top()
+
+    def show_log(self, source_id: str | None) -> None:
+        """Go to the log, at one source."""
+        self.focus_pane("logs")
+        pane = self.pane("logs")
+        if isinstance(pane, LogsPane):
+            pane.show_source(source_id)
+
+    def do_build_log(self) -> None:
+        """b"""
+        self.dash.open_build_log(self.key)
+
+    # Terminal
+
+    def open_shell(self, *, container: str = "") -> None:
+        """Type into a shell of this agent."""
+        self.focus_pane("terminal")
+        self.terminal.open(container=container)
+
+    def left_terminal(self) -> None:
+        """The leave key: keys are the dashboard's again."""
+        self.refresh_bars()
+        self.say("keys are agentdash's again; enter goes back to the shell, which runs on")
+
+    @work(exclusive=True, group="paste", exit_on_error=False)
+    async def ask_paste(self, text: str, paste: Callable[[str], None]) -> None:
+        """Ask before a text that would run commands is typed."""
+        lines = text.splitlines()
+        shown = tuple(line[:70] for line in lines[:5]) + (("…",) if len(lines) > 5 else ())
+        question = Question(
+            f"Paste {len(lines)} lines? The program runs them as they arrive.", targets=shown, verb="Paste"
+        )
+        if await self.app.push_screen_wait(Confirm(question, signs=self.context.signs)):
+            paste(text)

@@ -1,0 +1,331 @@
+"""What every view shares: title, views, footer, notices, help, confirmation, and where a key belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widget import Widget
+
+from agentdash.actions.action import Action, key_label
+from agentdash.actions.guard import check
+from agentdash.actions.target import Target
+from agentdash.present.agent_title import top_line
+from agentdash.present.cells import Cell, Span, Tone
+from agentdash.present.nextstep import enter_command, locator
+from agentdash.present.times import moment
+from agentdash.state.events import Event
+from agentdash.state.model import Agent, Workspace
+from agentdash.state.store import Changes
+from agentdash.ui.clipboard import copy
+from agentdash.ui.commands import understand
+from agentdash.ui.context import Context
+from agentdash.ui.palette import palette
+from agentdash.ui.urls import open_url, workspace_url
+from agentdash.ui.widgets.confirm import Confirm
+from agentdash.ui.widgets.filterbar import FilterBar
+from agentdash.ui.widgets.help import Help, HelpSection
+from agentdash.ui.widgets.message import MessageLine
+from agentdash.ui.widgets.statusbar import StatusLine, hint
+
+if TYPE_CHECKING:
+    from agentdash.ui.app import AgentDash
+
+
+class BaseScreen(Screen[Any], inherit_bindings=False):
+    """A view.
+
+    Subclasses set `SCOPE` and `VIEW`, compose their content in `compose_content`, and say in `refresh_content` what is
+    shown; this class calls it when state, time or size made it necessary, and only while the view is in sight.
+    """
+
+    SCOPE: ClassVar[str] = "global"
+    VIEW: ClassVar[str] = ""
+    BINDINGS: ClassVar[list[BindingType]] = []
+    AUTO_FOCUS = ""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self.context = context
+        self._changes = Changes()
+        self._touched: set[str] = set()
+
+    @property
+    def dash(self) -> AgentDash:
+        """The application, typed."""
+        return self.app  # type: ignore[return-value]  # there is only one
+
+    def compose(self) -> ComposeResult:
+        """Frame of every view."""
+        signs = self.context.signs
+        yield StatusLine(id="title", signs=signs)
+        yield StatusLine(id="views", signs=signs)
+        yield StatusLine(id="trouble", signs=signs)
+        with Vertical(id="content"):
+            yield from self.compose_content()
+        yield MessageLine(id="footer", signs=signs)
+        yield FilterBar(":", id="command", signs=signs)
+
+    def compose_content(self) -> Iterable[Widget]:
+        """The view's own widgets."""
+        raise NotImplementedError
+
+    def refresh_content(self, changes: Changes, touched: set[str]) -> None:
+        """Show what changed; `touched` are row keys. An empty `changes` means: look at everything."""
+        raise NotImplementedError
+
+    # What the app tells
+
+    def on_mount(self) -> None:
+        """First look."""
+        self.query_one("#command").display = False
+        self.call_after_refresh(self._look_at_all)
+
+    def on_screen_resume(self) -> None:
+        """Catch up on what happened while another view was in sight."""
+        if self.is_mounted:
+            self._look_at_all()
+
+    def _look_at_all(self) -> None:
+        self._changes, self._touched = Changes(), set()
+        self.refresh_content(Changes(), set())
+        self.refresh_bars()
+
+    def session_opened(self) -> None:
+        """There is a connection now."""
+
+    def state_changed(self, changes: Changes, touched: set[str]) -> None:
+        """Take in changes now, or note them for later when out of sight."""
+        if not (self.is_current and self.is_mounted):
+            return  # `on_screen_resume` looks at everything
+        self.refresh_content(changes, touched)
+        self.refresh_bars()
+
+    def time_passed(self, touched: set[str]) -> None:
+        """Words that depend on time may read differently."""
+        self.refresh_content(Changes(), touched)
+        self.refresh_bars()
+
+    # Bars
+
+    def refresh_bars(self) -> None:
+        """Title, views, trouble and footer; each repaints only if it reads differently."""
+        self.query_one("#title", StatusLine).show(*self.title_cells())
+        right = [Cell("READ-ONLY", Tone.WARN)] if self.context.read_only else []
+        self.query_one("#views", StatusLine).show(self._view_cells(), right)
+        trouble = self.query_one("#trouble", StatusLine)
+        cells = self._trouble_cells()
+        trouble.show(cells)
+        trouble.display = bool(cells)
+        self._refresh_footer()
+
+    def title_cells(self) -> tuple[Sequence[Cell], Sequence[Cell]]:
+        """Left and right of the first line."""
+        context = self.context
+        line = top_line(context.state, context.now(), rows=context.fleet.total, glyphs=context.glyphs)
+        return line.left, line.right
+
+    def _view_cells(self) -> list[Cell]:
+        cells = []
+        counts = self.dash.view_counts()
+        for action in self.context.keys.actions:
+            if not action.id.startswith("view-"):
+                continue
+            view = action.id.removeprefix("view-")
+            key = key_label(action.keys[0]) if action.keys else ""
+            count = counts.get(view, "")
+            text = " ".join(word for word in (key, action.title, count) if word)
+            tone = Tone.BRIGHT if view == self.VIEW else Tone.DIM
+            cells.append(Cell(text, tone, (Span(0, len(key), Tone.ACCENT),)))
+        return cells
+
+    def _trouble_cells(self) -> list[Cell]:
+        """Why nothing is heard of the deployment, and what to do; empty while all is well."""
+        problem = self.context.state.server.problem
+        if problem is None:
+            return []
+        cells = [Cell(f"{self.context.glyphs.broken} {problem.title}", Tone.BROKEN)]
+        cells += [Cell(text) for text in (problem.detail,) if text]
+        cells += [Cell(text, Tone.ACCENT) for text in (problem.next_step,) if text]
+        return cells
+
+    def _refresh_footer(self) -> None:
+        actions = self.context.keys.footer(self.scope_of(self.focused))
+        hints = [hint(key_label(a.keys[0]), a.title) for a in actions]
+        self.query_one("#footer", MessageLine).rest(hints)
+
+    def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        """A notice in the footer's place for some seconds; kept in the list of notices."""
+        self.query_one("#footer", MessageLine).say(text, tone)
+
+    def on_descendant_focus(self) -> None:
+        """The footer names what works here."""
+        self._refresh_footer()
+
+    # Keys
+
+    def scope_of(self, widget: Widget | None) -> str:
+        """The scope of the place that has the focus."""
+        if widget is not None:
+            for place in widget.ancestors_with_self:
+                scope = getattr(place, "scope", None)
+                if isinstance(scope, str) and scope:
+                    return scope
+        return self.SCOPE
+
+    def targets(self) -> list[Target]:
+        """What an action would hit."""
+        return [Target(key) for key in self.target_keys()]
+
+    @work(exclusive=True, group="action", exit_on_error=False)
+    async def act_on_targets(self, action: Action) -> None:
+        """Guard, ask, run: every action that changes something comes through here."""
+        context, session = self.context, self.dash.session
+        targets = self.targets()
+        if session is None:
+            self.say("not connected yet", Tone.WARN)
+            return
+        if not targets:
+            self.say(f"{action.title}: nothing is selected", Tone.WARN)
+            return
+        guard = check(
+            action,
+            targets,
+            context.state,
+            read_only=context.read_only,
+            now=context.now(),
+            strict=context.settings.confirm == "strict",
+        )
+        if not guard.allowed:
+            self.say(guard.reason, Tone.WARN)
+            return
+        question = guard.confirm
+        if question is not None and not await self.app.push_screen_wait(
+            Confirm(question, signs=context.signs)
+        ):
+            self.say("nothing was done")
+            return
+        await session.runner.run(action, guard.targets)
+
+    # Actions every view has
+
+    def do_help(self) -> None:
+        """?"""
+        self.app.push_screen(Help(self._help_sections(), signs=self.context.signs))
+
+    def _help_sections(self) -> list[HelpSection]:
+        scope = self.scope_of(self.focused)
+        rows: dict[str, list[tuple[str, str]]] = {}
+        for action in self.context.keys.in_scope(scope):
+            keys = "  ".join(key_label(k) for k in action.keys) or "palette"
+            rows.setdefault(action.scope, []).append((keys, action.help))
+        return [HelpSection(name.capitalize(), tuple(lines)) for name, lines in rows.items()]
+
+    def do_refresh(self) -> None:
+        """ctrl+r"""
+        if self.context.feed is not None:
+            self.context.feed.refresh()
+            self.say("reading again")
+
+    def do_copy_locator(self) -> None:
+        """Y"""
+        names = [locator(*found) for found in self._found_targets()]
+        self.copy_text("\n".join(names), "name" if len(names) == 1 else f"{len(names)} names")
+
+    def do_copy_command(self) -> None:
+        """y"""
+        commands = [enter_command(*found) for found in self._found_targets()]
+        self.copy_text("\n".join(commands), "command" if len(commands) == 1 else f"{len(commands)} commands")
+
+    def _found_targets(self) -> list[tuple[Workspace, Agent | None]]:
+        found = (self.context.state.row(key) for key in self.target_keys())
+        return [row for row in found if row is not None]
+
+    def target_keys(self) -> list[str]:
+        """Row keys an action would hit: the marked, else the one under the cursor."""
+        return []
+
+    def copy_text(self, text: str, what: str) -> None:
+        """Copy, and say what came of it."""
+        if not text:
+            self.say("nothing to copy", Tone.WARN)
+            return
+        self.say(copy(self.app, text, what))
+
+    def do_back(self) -> None:
+        """esc"""
+
+    def do_open_dashboard(self) -> None:
+        """The workspace's page in the web dashboard."""
+        found = self._found_targets()
+        if not found:
+            self.say("nothing is selected", Tone.WARN)
+            return
+        self.say(open_url(self.app, workspace_url(self.context.state.server, found[0][0])))
+
+    def do_palette(self) -> None:
+        """ctrl+p"""
+        actions = self.context.keys.in_scope(self.scope_of(self.focused))
+        self.app.push_screen(palette(actions, self.dash.act_soon))
+
+    def do_notices(self) -> None:
+        """!: what was said and done, newest first."""
+        now = self.context.now()
+        done = [
+            (moment(r.at, now), f"{r.title} {r.target}: {r.outcome} {r.detail}  {r.command}".strip())
+            for r in reversed(self.context.state.actions)
+        ]
+        said = [("", cell.text) for cell in reversed(self.query_one("#footer", MessageLine).notices)]
+        sections = [HelpSection("Done from here", tuple(done or [("", "nothing yet")]))]
+        sections.append(HelpSection("Said", tuple(said or [("", "nothing yet")])))
+        self.app.push_screen(Help(sections, title="Notices", signs=self.context.signs))
+
+    # The command line
+
+    def do_command_line(self) -> None:
+        """:"""
+        self.query_one("#footer").display = False
+        self.query_one("#command", FilterBar).open("")
+
+    @on(FilterBar.Changed, "#command")
+    def hold_back(self, message: FilterBar.Changed) -> None:
+        """A command is read when it is entered."""
+        message.stop()
+
+    @on(FilterBar.Closed, "#command")
+    def run_command(self, message: FilterBar.Closed) -> None:
+        """Enter carries it out."""
+        message.stop()
+        self.query_one("#command").display = False
+        self.query_one("#footer").display = True
+        self.restore_focus()
+        if not message.is_kept:
+            return
+        command = understand(message.text, self.context.keys.in_scope(self.scope_of(self.focused)))
+        if command.problem:
+            self.say(command.problem, Tone.WARN)
+        elif command.action is not None:
+            self.dash.act(command.action)
+        elif command.word:
+            self.obey(command.word, command.argument)
+
+    def restore_focus(self) -> None:
+        """Give the focus back to the view's own widget."""
+
+    def obey(self, word: str, argument: str) -> None:
+        """Carry out a command that is no action."""
+        if word == "theme":
+            self.say(self.dash.use_theme(argument))
+        elif word == "open":
+            self.dash.open_named(argument)
+        else:
+            self.say(f"{word} works in the fleet: press F", Tone.WARN)
+
+    def post_events(self, *batch: Event) -> None:
+        """Hand events to the store."""
+        self.dash.post(batch)
