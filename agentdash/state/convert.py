@@ -114,6 +114,7 @@ def workspace(raw: schema.Workspace) -> model.Workspace:
         ttl_s=None if raw.ttl_ms is None else raw.ttl_ms / 1000,
         automatic_updates=_name(raw.automatic_updates),
         task_id=None if raw.task_id is None else _name(raw.task_id),
+        next_start_at=raw.next_start_at,
     )
 
 

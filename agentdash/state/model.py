@@ -304,6 +304,8 @@ class Workspace:
     ttl_s: float | None = None
     automatic_updates: str = ""
     task_id: str | None = None
+    next_start_at: datetime | None = None
+    """When autostart is due; in the past it was skipped."""
 
     @property
     def full_name(self) -> str:
