@@ -3,7 +3,8 @@
     ApiError                     base: title, detail, next_step; status, request id, path
     ├── NotConnected             nothing, or nothing usable, was answered
     │   ├── ConnectFailed        name, route, refusal, cut
-    │   ├── TlsFailure           certificate or protocol
+    │   ├── TlsFailure           no TLS there, or files that do not fit
+    │   │   └── CertificateNotTrusted   unknown authority, expired, another name
     │   ├── TimedOut             no answer in time
     │   ├── NotCoder             HTML with 200: wrong URL, proxy or log-in page in between
     │   ├── Redirected           3xx: the access URL is another one; never followed
@@ -84,6 +85,11 @@ class ConnectFailed(NotConnected):
 
 
 class TlsFailure(NotConnected):
+    title = "No secure connection"
+    next_step = "Check scheme and port of the URL, and the certificate files."
+
+
+class CertificateNotTrusted(TlsFailure):
     title = "The server's certificate is not trusted"
     next_step = (
         "Name the CA with --client-tls-ca-file or CODER_CLIENT_TLS_CA_FILE, or have the certificate renewed."

@@ -229,7 +229,12 @@ def error_from_exception(error: Exception, path: str = "", origin: str = "") -> 
         return error_from(raw_from_handshake(error.response, path, origin))
     chain = list(_chain(error))
     if (tls := _first(chain, ssl.SSLError)) is not None:
-        return errors.TlsFailure(_tls_detail(tls), path=path)
+        kind = (
+            errors.CertificateNotTrusted
+            if isinstance(tls, ssl.SSLCertVerificationError)
+            else errors.TlsFailure
+        )
+        return kind(_tls_detail(tls), path=path)
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         waiting = "while connecting" if isinstance(error, httpx.ConnectTimeout) else "for the answer"
         return errors.TimedOut(f"Waited {waiting} in vain", path=path)
@@ -269,6 +274,8 @@ def _tls_detail(error: ssl.SSLError) -> str:
     reason = getattr(error, "reason", None) or "TLS_FAILED"
     if reason in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}:
         return "The server does not speak TLS on this port; try http://"
+    if reason == "UNEXPECTED_EOF_WHILE_READING":
+        return "The server ended the connection before it was secure"
     return reason.replace("_", " ").lower()
 
 
