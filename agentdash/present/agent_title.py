@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentdash.present.cells import Cell, Tone
-from agentdash.present.columns import agent_name, short_version, verdict_tone
+from agentdash.present.columns import agent_name, short_version, template_words, verdict_tone
 from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.health import rtt_words
 from agentdash.present.times import age_word, clock, countdown
@@ -77,7 +77,7 @@ def agent_title(
     left = (Cell("Fleet", Tone.DIM), Cell(path, Tone.BRIGHT), Cell(workspace.owner_name, Tone.DIM))
     sign = glyphs.of(verdict.kind)
     tone = verdict_tone(verdict, now)
-    template = f"{workspace.template_name} {workspace.build.template_version_name}".strip()
+    template = " ".join(template_words(workspace)).strip()
     if agent is None:
         return TwoSided(left, (Cell(f"{sign} {workspace.build.status}", tone), Cell(template, Tone.DIM)))
     words = [

@@ -140,15 +140,21 @@ def _words(text: str) -> Cell:
     return Cell(text) if text else MISSING
 
 
+def template_words(workspace: Workspace) -> tuple[str, str]:
+    """Template and version; a version that repeats the template's name does so once (`web-v31` of `web` is `v31`)."""
+    name, version = workspace.template_name, workspace.build.template_version_name
+    rest = version.removeprefix(name)
+    if name and rest and rest != version and rest[0] in "-_. @":
+        version = rest[1:] or version
+    return name, version
+
+
 def _template(s: Subject) -> Cell:
-    workspace = s.workspace
-    version = workspace.build.template_version_name
-    text = f"{workspace.template_name} {version}".strip()
+    name, version = template_words(s.workspace)
+    text = f"{name} {version}".strip()
     if not text:
         return MISSING
-    return Cell(
-        text, Tone.PLAIN, (Span(len(workspace.template_name), len(text), Tone.DIM),) if version else ()
-    )
+    return Cell(text, Tone.PLAIN, (Span(len(name), len(text), Tone.DIM),) if name and version else ())
 
 
 def _lifecycle(s: Subject) -> Cell:
@@ -185,11 +191,31 @@ def _metadata(agent: Agent | None, pattern: re.Pattern[str]) -> MetadataItem | N
         return None
     found = [item for item in agent.metadata if pattern.search(item.key) or pattern.search(item.name)]
     # Templates name them freely; one that reads like a share is what the column wants.
-    return next((i for i in found if "%" in i.value), found[0] if found else None)
+    return next((i for i in found if share_of(i.value) is not None), found[0] if found else None)
 
 
 _CPU = re.compile(r"(?<![a-z])cpu(?!.*(count|cores))", re.IGNORECASE)
 _MEMORY = re.compile(r"(?<![a-z])(mem|memory|ram)(?![a-z]{3})", re.IGNORECASE)
+
+
+_NUMBER = r"([-+]?\d+(?:[.,]\d+)?)"
+_PERCENT = re.compile(_NUMBER + r"\s?%")
+_PAIR = re.compile(_NUMBER + r"\s*/\s*" + _NUMBER)
+
+
+def share_of(value: str) -> float | None:
+    """The share in a metadata value, in percent: `12%`, `1.7/2 cores (86%)`, `3.4/8 GiB`; None if it holds none."""
+    percent = _PERCENT.search(value)
+    if percent is not None:
+        return _number(percent[1])
+    pair = _PAIR.search(value)
+    if pair is None or _number(pair[2]) <= 0:
+        return None
+    return _number(pair[1]) / _number(pair[2]) * 100
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", "."))
 
 
 def metadata_share(agent: Agent | None, pattern: re.Pattern[str]) -> Cell:
@@ -199,10 +225,9 @@ def metadata_share(agent: Agent | None, pattern: re.Pattern[str]) -> Cell:
         return MISSING
     if item.error or not item.value.strip():
         return UNKNOWN
-    if "%" in item.value:
-        number = leading_number(item.value[: item.value.index("%")][-12:])
-        if number is not None and abs(number) < 1e6:
-            return with_dim_unit(f"{round(number)}%")
+    share = share_of(item.value)
+    if share is not None and abs(share) < 1e4:
+        return with_dim_unit(f"{round(share)}%")
     return Cell(first_line(item.value)[:12])
 
 
@@ -218,7 +243,10 @@ def first_line(text: str) -> str:
 def _share_key(pattern: re.Pattern[str]) -> SortKey:
     def key(_: Workspace, agent: Agent | None) -> float | None:
         item = _metadata(agent, pattern)
-        return None if item is None or item.error else leading_number(item.value)
+        if item is None or item.error:
+            return None
+        share = share_of(item.value)
+        return leading_number(item.value) if share is None else share
 
     return key
 
@@ -286,7 +314,7 @@ COLUMNS: dict[str, Column] = {
         ),
         Column(
             "template", "TEMPLATE", "Template and its version.", _template,
-            lambda w, _: (w.template_name, w.build.template_version_name),
+            lambda w, _: template_words(w),
             width=12, min_width=8, flex=1, priority=60, cut="middle",
         ),
         Column(
@@ -400,6 +428,7 @@ def haystack(row: Row, verdict: Verdict, now: datetime) -> str:
         workspace.template_name,
         workspace.template_display_name,
         workspace.build.template_version_name,
+        " ".join(template_words(workspace)),
         workspace.build.status,
         workspace.organization_name,
     ]

@@ -48,9 +48,7 @@ def empty_place(pane: str, agent: Agent | None, fact: Fact[Any] | None = None) -
     what = _WHAT.get(pane, "Facts")
     if pane in _DIALLED and agent is not None:
         if not agent.is_connected:
-            return (
-                f"{what} would be here: the agent is {_away(agent)}, and only a connected one can be asked."
-            )
+            return f"{what} would be here: the agent is {_away(agent)}, and only a connected one has them."
         if pane == "terminal" and agent.display_apps is not None and "web_terminal" not in agent.display_apps:
             return "The template offers no terminal for this agent; press enter to try all the same."
     if fact is not None:

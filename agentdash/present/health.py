@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from agentdash.present.cells import EMPTY, MISSING, Cell, Span, Tone
-from agentdash.present.columns import last_seen, short_version, verdict_cell
+from agentdash.present.columns import last_seen, short_version, template_words, verdict_cell
 from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.tables import LabelledFact
 from agentdash.present.times import age_word, duration, moment
@@ -138,7 +138,7 @@ def _build(workspace: Workspace) -> Cell:
     text = f"#{build.number} {build.transition} {build.status}"
     who = f" by {build.initiator_name}" if build.initiator_name else ""
     reason = f" ({build.reason})" if build.reason and build.reason != "initiator" else ""
-    template = f"  {workspace.template_name} {build.template_version_name}".rstrip()
+    template = f"  {' '.join(template_words(workspace))}".rstrip()
     return Cell(
         text + template + who + reason,
         Tone.PLAIN,

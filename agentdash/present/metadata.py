@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from agentdash.present.cells import EMPTY, MISSING, Cell, Span, Tone
@@ -22,7 +23,7 @@ HEADS = (
     Head("age", "AGE", width=6, align="right", priority=60),
 )
 
-HIGH_PERCENT = 90.0
+HIGH_SHARE = 0.9
 """From here on a share is drawn as soon trouble."""
 
 
@@ -71,18 +72,37 @@ def _line(item: MetadataItem, readings: Sequence[Reading], spark_width: int, gly
         Cell(glyphs.of(kind), {"broken": Tone.BROKEN, "unknown": Tone.WARN}.get(kind, Tone.DIM)),
         Cell(item.name or item.key, Tone.DIM),
         value,
-        spark_cell([r.value for r in readings], spark_width, is_percent="%" in item.value, glyphs=glyphs),
+        spark_cell([r.value for r in readings], spark_width, full=full_scale(item.value), glyphs=glyphs),
         age,
     )
     return Line(item.key, tuple(glyphs.cell(c) for c in cells), kind)
 
 
+_SCALE = re.compile(r"[-+]?\d+(?:[.,]\d+)?\s*(?:(%)|/\s*(\d+(?:[.,]\d+)?))?")
+
+
+def full_scale(value: str) -> float | None:
+    """What the first number of a value is out of: 100 for `12%`, 8 for `3.4/8 GiB`; None if it says nothing."""
+    found = _SCALE.search(value)
+    if found is None:
+        return None
+    if found[1]:
+        return 100.0
+    whole = float(found[2].replace(",", ".")) if found[2] else 0.0
+    return whole if whole > 0 else None
+
+
 def spark_cell(
-    values: Sequence[float], width: int, *, is_percent: bool = False, glyphs: Glyphs = UNICODE
+    values: Sequence[float], width: int, *, full: float | None = None, glyphs: Glyphs = UNICODE
 ) -> Cell:
     """The last readings as a sparkline, newest at the right.
 
-    A share is drawn on the scale 0…100, its high readings toned; anything else between its own least and most.
+    Args:
+        values: Readings, oldest first.
+        width: Cells.
+        full: What they are out of: then the scale begins at 0 and high readings are toned. Without it the scale goes
+            from the least to the most of them.
+        glyphs: Set of signs.
     """
     if width <= 0:
         return EMPTY
@@ -90,15 +110,13 @@ def spark_cell(
     if len(shown) < 2:
         return MISSING
     levels = glyphs.spark
-    low, high = (0.0, 100.0) if is_percent else (min(shown), max(shown))
+    low, high = (0.0, full) if full else (min(shown), max(shown))
     span = high - low
-    text = "".join(
-        levels[max(0, min(len(levels) - 1, int((v - low) / span * len(levels))))] if span > 0 else levels[0]
-        for v in shown
-    )
+    steps = (int((v - low) / span * len(levels)) if span > 0 else 0 for v in shown)
+    text = "".join(levels[max(0, min(len(levels) - 1, step))] for step in steps)
     pad = width - len(text)
     marks = tuple(
-        Span(pad + i, pad + i + 1, Tone.WARN) for i, v in enumerate(shown) if is_percent and v >= HIGH_PERCENT
+        Span(pad + i, pad + i + 1, Tone.WARN) for i, v in enumerate(shown) if full and v >= full * HIGH_SHARE
     )
     return Cell(" " * pad + text, Tone.DIM, marks)
 

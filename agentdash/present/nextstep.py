@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from agentdash.present.columns import template_words
 from agentdash.state.model import Agent, Workspace
 from agentdash.triage.verdict import Verdict
 
@@ -37,7 +38,7 @@ def enter_command(workspace: Workspace, agent: Agent | None) -> str:
 def next_step(workspace: Workspace, agent: Agent | None, verdict: Verdict) -> NextStep:
     """The next step for a row, empty when nothing is to be done."""
     name, where = workspace.full_name, locator(workspace, agent)
-    version = f"{workspace.template_name} {workspace.build.template_version_name}".strip()
+    version = " ".join(template_words(workspace)).strip()
     suspect = verdict.suspect or "the script"
     after = "delete the prebuild" if workspace.is_prebuild else "restart the workspace"
     again = command("delete", name) if workspace.is_prebuild else command("restart", name)

@@ -1,0 +1,226 @@
+"""`agentdash`: the dashboard, on the configured deployment, or on this machine as one when none is configured."""
+
+from __future__ import annotations
+
+import asyncio
+import locale
+import os
+import random
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from agentdash.cli import output
+from agentdash.cli.connect import load_settings, make_client, need_login
+from agentdash.cli.output import CliError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from agentdash.api.client import Client
+    from agentdash.api.exchange import Exchange
+    from agentdash.cli.main import Call
+    from agentdash.config.settings import Settings
+    from agentdash.feed.settings import FeedSettings
+    from agentdash.feed.supervisor import Feed
+    from agentdash.local.handover import LocalChild
+    from agentdash.state.events import Event
+    from agentdash.state.store import State
+    from agentdash.ui.context import Context
+    from agentdash.ui.session import Connect, Post, Session
+
+HEADLESS_STEP = "Use `agentdash fleet --json` or `agentdash agent NAME --json` without a terminal"
+
+
+def run(call: Call) -> int:
+    """Show the dashboard until it is left."""
+    need_terminal(call.environ)
+    loaded = load_settings(call, warn=False)
+    settings = loaded.settings
+    child = _start_child() if settings.url is None else None
+    try:
+        if child is None:
+            need_login(settings)
+        for text in loaded.warnings:
+            # Seen again when the screen has been left; while it is up it is in the way.
+            output.warn(text)
+        return _show(settings, dict(call.environ), child)
+    finally:
+        if child is not None:
+            child.end()
+
+
+def need_terminal(environ: Mapping[str, str]) -> None:
+    """A screen can be drawn.
+
+    Raises:
+        CliError: Input or output is no terminal, or one that cannot move its cursor.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise CliError("the dashboard needs a terminal for input and output", ExitCode.TROUBLE, HEADLESS_STEP)
+    term = environ.get("TERM", "")
+    if term in ("", "dumb", "unknown"):
+        said = f"TERM is {term}" if term else "TERM is not set"
+        raise CliError(f"{said}: such a terminal cannot show a screen", ExitCode.TROUBLE, HEADLESS_STEP)
+
+
+def _start_child() -> LocalChild:
+    from agentdash.local.handover import spawn_child  # noqa: PLC0415 - only when there is no deployment
+
+    try:
+        return spawn_child()
+    except OSError as error:
+        raise CliError(f"the embedded deployment cannot be started: {error.strerror}") from None
+
+
+def _show(settings: Settings, environ: dict[str, str], child: LocalChild | None) -> int:
+    from agentdash.ui.app import AgentDash  # noqa: PLC0415 - the child starts while Textual is imported
+
+    if not sys.stderr.isatty():
+        # Textual draws on stderr; `agentdash 2>errors` is meant to keep the errors, not the screen.
+        sys.__stderr__ = sys.__stdout__  # type: ignore[misc]  # the one place Textual takes it from
+    context = make_context(settings)
+    app = AgentDash(context, _connector(settings, environ, child))
+    app.run()
+    return app.return_code or ExitCode.OK
+
+
+def make_context(settings: Settings) -> Context:
+    """State, rows, keys and signs for the screens. Nothing here asks the network."""
+    from agentdash.present import glyphs as words  # noqa: PLC0415
+    from agentdash.present.columns import haystack  # noqa: PLC0415
+    from agentdash.state.events import ServerNamed  # noqa: PLC0415
+    from agentdash.state.store import Store  # noqa: PLC0415
+    from agentdash.ui.context import Context  # noqa: PLC0415
+    from agentdash.ui.fleet_rows import FleetRows  # noqa: PLC0415
+    from agentdash.ui.keys import KeyTable  # noqa: PLC0415
+    from agentdash.ui.widgets import glyphs as signs  # noqa: PLC0415
+
+    is_ascii = settings.ascii or not _is_utf8()
+    store = Store(settings.logs.lines_per_agent)
+    host = urlsplit(settings.url or "").netloc
+    store.apply([ServerNamed(settings.url or "", host, is_embedded=settings.url is None)])
+    keymap = {action: ", ".join(keys) for action, keys in settings.keymap.items()}
+    keymap.setdefault("terminal-leave", settings.leave_key)
+    context = Context(
+        settings=settings,
+        store=store,
+        fleet=FleetRows(lambda row, verdict: haystack(row, verdict, context.now())),
+        keys=KeyTable(keymap, read_only=settings.read_only),
+        glyphs=words.ASCII if is_ascii else words.UNICODE,
+        signs=signs.ASCII if is_ascii else signs.UNICODE,
+    )
+    return context
+
+
+def _is_utf8() -> bool:
+    return "utf" in (sys.stdout.encoding or locale.getpreferredencoding(do_setlocale=False)).lower()
+
+
+def feed_settings(settings: Settings) -> FeedSettings:
+    """The feed's numbers as the settings have them."""
+    from agentdash.feed.settings import FeedSettings  # noqa: PLC0415
+
+    intervals = settings.intervals
+    return FeedSettings(
+        trouble_interval_s=intervals.trouble_s,
+        reread_s=intervals.refresh_s,
+        ports_s=intervals.ports_s,
+        prebuilds_interval_s=intervals.pools_s,
+        watch_cap=settings.watch_cap,
+    )
+
+
+def _connector(settings: Settings, environ: dict[str, str], child: LocalChild | None) -> Connect:
+    """What opens the session once the first frame is painted."""
+
+    async def connect(post: Post, state: Callable[[], State]) -> Session:
+        from agentdash.config.errors import ConfigError  # noqa: PLC0415
+        from agentdash.local.handover import HandoverError  # noqa: PLC0415
+        from agentdash.ui.session import Refusal  # noqa: PLC0415
+
+        feeds: list[Feed] = []
+
+        def observe(exchange: Exchange) -> None:
+            for feed in feeds:
+                feed.answered(exchange)
+
+        try:
+            if child is not None:
+                client = await _client_of_child(child, settings, observe, post)
+            else:
+                # The header command may take seconds, and the libraries of the network a part of one.
+                client = await asyncio.to_thread(make_client, settings, environ, observe)
+        except HandoverError as error:
+            raise Refusal(
+                "the embedded deployment did not start", error.detail, "Start it with `agentdash local`"
+            ) from None
+        except ConfigError as error:
+            raise Refusal(error.title, error.detail, error.next_step) from None
+        return _session(client, settings, post, state, feeds)
+
+    return connect
+
+
+async def _client_of_child(
+    child: LocalChild, settings: Settings, observe: Callable[[Exchange], None], post: Post
+) -> Client:
+    from agentdash.api.client import Client  # noqa: PLC0415
+    from agentdash.cli import logfile  # noqa: PLC0415
+    from agentdash.state.events import ServerNamed  # noqa: PLC0415
+    from agentdash.wire.budget import RequestBudget  # noqa: PLC0415
+
+    told = await child.handover()
+    logfile.hide([told.token.reveal()])
+    events: Sequence[Event] = [ServerNamed(told.url, urlsplit(told.url).netloc, is_embedded=True)]
+    post(events)
+    return Client(
+        told.url,
+        told.token,
+        read_only=settings.read_only,
+        budget=RequestBudget(settings.requests_per_minute),
+        observe=observe,
+    )
+
+
+def _session(
+    client: Client, settings: Settings, post: Post, state: Callable[[], State], feeds: list[Feed]
+) -> Session:
+    from agentdash.actions.doer import ClientDoer  # noqa: PLC0415
+    from agentdash.actions.run import Runner  # noqa: PLC0415
+    from agentdash.feed.clock import SystemClock  # noqa: PLC0415
+    from agentdash.feed.deployment import Deployment  # noqa: PLC0415
+    from agentdash.feed.shells import Shells  # noqa: PLC0415
+    from agentdash.feed.supervisor import Feed  # noqa: PLC0415
+    from agentdash.feed.terminal_lines import TerminalLines  # noqa: PLC0415
+    from agentdash.ui.session import Session  # noqa: PLC0415
+
+    clock = SystemClock()
+    rng = random.Random(os.urandom(16))  # noqa: S311 - jitter, not a secret
+    feed = Feed(
+        Deployment(client, clock),
+        post,
+        state,
+        settings=feed_settings(settings),
+        clock=clock,
+        random=rng.random,
+    )
+    feeds.append(feed)
+    lines = TerminalLines(client, settings.terminal.backend or "buffered")
+    runner = Runner(
+        ClientDoer(client),
+        post,
+        state,
+        touch=feed.touch,
+        now=lambda: datetime.now(UTC),
+        read_only=settings.read_only,
+    )
+
+    async def close() -> None:
+        await runner.close()
+        await client.aclose()
+
+    shells = Shells(lines, state, clock=clock, rng=rng, history=settings.terminal.scrollback)
+    return Session(feed, runner, shells, close)
