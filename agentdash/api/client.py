@@ -379,6 +379,11 @@ class Client:
                     context, http = await asyncio.to_thread(
                         transport.build, self.origin, self._tls, self._http_transport
                     )
+                except (ImportError, ValueError):
+                    raise errors.ConnectFailed(
+                        "The proxy named in the environment cannot be used",
+                        next_step="Only http and https proxies work; see HTTPS_PROXY, ALL_PROXY and NO_PROXY.",
+                    ) from None
                 except OSError as error:
                     raise errors.TlsFailure(
                         f"The certificate files cannot be used: {error.strerror}"

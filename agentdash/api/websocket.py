@@ -96,6 +96,8 @@ async def open_websocket(
             create_connection=LiveConnection,
             **options,
         )
+    except ImportError:
+        raise errors.ConnectFailed("The proxy named in the environment cannot be used", path=route) from None
     except (WebSocketException, OSError, EOFError) as error:
         raise _failed(client, error, route, refusal) from None
     assert isinstance(connection, LiveConnection)

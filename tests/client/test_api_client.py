@@ -232,6 +232,14 @@ async def test_a_missing_certificate_file_is_named_as_such(tmp_path: Any) -> Non
             await FleetApi(client).me()
 
 
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "gopher://x"])
+async def test_a_proxy_that_cannot_be_used_is_named(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    async with Client("http://coder.test", Hidden(TOKEN)) as client:
+        with pytest.raises(errors.ConnectFailed, match="proxy"):
+            await FleetApi(client).me()
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
