@@ -94,6 +94,7 @@ class AgentPlan:
     subsystems: tuple[str, ...] = ()
     has_docker: bool = False
     version: str = ""
+    instance_id: str = ""
     environment: tuple[tuple[str, str], ...] = ()
 
 
@@ -113,7 +114,7 @@ class ResourcePlan:
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """All resources of a build. `error` not "" = the build fails in its apply stage with that error.
+    """All resources of a build. `error` not "" = builds of `fails_on` fail in their apply stage with it.
 
     `error_lines` are written at level `error` just before; `jitter` is the share by which durations vary.
     """
@@ -125,6 +126,7 @@ class Blueprint:
     error: str = ""
     error_code: str = ""
     error_lines: tuple[str, ...] = ()
+    fails_on: tuple[str, ...] = ("start",)
     jitter: float = 0.25
     has_ai_task: bool = False
     has_external_agent: bool = False

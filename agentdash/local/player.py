@@ -94,12 +94,13 @@ class Player:
         yield from self._plan(build, blueprint, blueprint.plan_s * vary)
         stage = _WORDS[build.transition][0]
         self._say(build, stage, "", by_daemon=True)
-        applied = list(blueprint.resources)
-        for plan in applied:
-            if blueprint.error and plan is applied[-1] and build.transition == "start":
-                break
-            yield from self._apply(build, plan, plan.apply_s * vary)
-        if blueprint.error and build.transition == "start":
+        fails = bool(blueprint.error) and build.transition in blueprint.fails_on
+        if build.is_claim and not build.replaces_compute:
+            yield from self._keep(build, stage)
+        else:
+            for plan in blueprint.resources[:-1] if fails else blueprint.resources:
+                yield from self._apply(build, plan, plan.apply_s * vary)
+        if fails:
             yield from self._fail(build, blueprint, stage)
             return
         yield from self._graph(build, blueprint.graph_s * vary)
@@ -126,17 +127,20 @@ class Player:
     def _plan(self, build: Build, blueprint: Blueprint, duration_s: float) -> Iterator[float]:
         stage = "Planning Infrastructure"
         self._say(build, stage, "", by_daemon=True)
+        is_kept = build.is_claim and not build.replaces_compute
         count = len(blueprint.resources)
         for index, plan in enumerate(blueprint.resources):
             began = self._deployment.now()
             address = f"{plan.type}.{plan.name}"
             yield duration_s / (count + 1)
-            self._say(build, stage, f"{address}: Plan to {_WORDS[build.transition][3]}")
+            self._say(build, stage, f"{address}: Refreshing state...")
             what = (_provider(plan.type), "read", f"data.coder_parameter.p{index}")
             self._time(build, began, "plan", what)
         yield duration_s / (count + 1)
-        added, destroyed = (count, 0) if build.transition == "start" else (0, count)
-        self._say(build, stage, f"Plan: {added} to add, 0 to change, {destroyed} to destroy.")
+        added = count if build.transition == "start" and not is_kept else 0
+        destroyed = 0 if build.transition == "start" else count
+        changed = 1 if is_kept else 0
+        self._say(build, stage, f"Plan: {added} to add, {changed} to change, {destroyed} to destroy.")
         cost = sum(plan.daily_cost for plan in blueprint.resources)
         if cost:
             for text in (f"Build cost       —   {cost}", "Budget           —   -1", "Credits consumed —   0"):
@@ -156,6 +160,14 @@ class Player:
         shown = f" [id={self._deployment.rng.getrandbits(48):012x}]" if action == "create" else ""
         self._say(build, stage, f"{address}: {done} complete after {duration_s:.0f}s{shown}")
         self._time(build, began, "apply", (_provider(plan.type), action, address))
+
+    def _keep(self, build: Build, stage: str) -> Iterator[float]:
+        """A claim: the machine stays, only the agent learns of its new owner."""
+        began = self._deployment.now()
+        self._say(build, stage, "coder_agent.main: Modifying...")
+        yield 1.2
+        self._say(build, stage, "coder_agent.main: Modifications complete after 1s")
+        self._time(build, began, "apply", ("coder", "update", "coder_agent.main"))
 
     def _graph(self, build: Build, duration_s: float) -> Iterator[float]:
         began = self._deployment.now()

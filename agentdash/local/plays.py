@@ -198,9 +198,11 @@ def warn_health(deployment: Deployment, section: str, severity: str, code: str, 
     part.warnings.append((code, message))
 
 
-def with_failing_build(blueprint: Blueprint, error: str, *lines: str, code: str = "") -> Blueprint:
-    """The blueprint, but its start builds fail with that error after those error-level lines."""
-    return replace(blueprint, error=error, error_lines=lines, error_code=code)
+def with_failing_build(
+    blueprint: Blueprint, error: str, *lines: str, code: str = "", on: tuple[str, ...] = ("start",)
+) -> Blueprint:
+    """The blueprint, but builds with a transition of `on` fail with that error after those error-level lines."""
+    return replace(blueprint, error=error, error_lines=lines, error_code=code, fails_on=on)
 
 
 def play_past(

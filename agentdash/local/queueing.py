@@ -137,7 +137,15 @@ def reap(deployment: Deployment, build: Build) -> None:
     finish_job(deployment, build, error=reason)
 
 
-def claim(deployment: Deployment, prebuild: Workspace, user: User, name: str) -> Build:
+def claim(
+    deployment: Deployment,
+    prebuild: Workspace,
+    user: User,
+    name: str,
+    *,
+    misses_reinit: bool = False,
+    replaces_compute: bool = False,
+) -> Build:
     """A user gets a prebuild: new owner and name, a new build, new agent rows (contract: fleet.md §7.4).
 
     Watches opened before stay on the old owner's channel and hear at most what agents that connected before
@@ -148,14 +156,11 @@ def claim(deployment: Deployment, prebuild: Workspace, user: User, name: str) ->
     prebuild.name = name
     prebuild.last_used_at = now
     prebuild.ttl_ms = deployment.template_of(prebuild).default_ttl_ms
-    return queue_build(
-        deployment,
-        prebuild,
-        "start",
-        user.id,
-        is_claim=True,
-        version_id=prebuild.latest_build.template_version_id,
-    )
+    version_id = prebuild.latest_build.template_version_id
+    build = queue_build(deployment, prebuild, "start", user.id, is_claim=True, version_id=version_id)
+    build.misses_reinit = misses_reinit
+    build.replaces_compute = replaces_compute
+    return build
 
 
 def create_workspace(

@@ -123,6 +123,10 @@ class Build:
     has_external_agent: bool = False
     is_claim: bool = False
     """Made by the claim of a prebuild: its agent processes survive and are told to start over."""
+    misses_reinit: bool = False
+    """Of a claim: the agents never hear the signal and stay `connected` + `created` (triage: C03)."""
+    replaces_compute: bool = False
+    """Of a claim: Terraform makes the compute anew, and the agents with it (triage: C04)."""
     is_hung: bool = False
     """The provisioner went silent: the player makes no further step."""
     on_success: Callable[[], None] | None = None

@@ -56,6 +56,7 @@ def make_agent(deployment: Deployment, build: Build, resource: Resource, plan: A
         environment_variables=dict(plan.environment),
         directory=plan.directory,
         connection_timeout_s=plan.connection_timeout_s,
+        instance_id=plan.instance_id,
         troubleshooting_url=plan.troubleshooting_url,
         subsystems=list(plan.subsystems),
         apps=[_make_app(deployment, app) for app in plan.apps],
@@ -117,7 +118,8 @@ def begin(deployment: Deployment, build: Build, agent: Agent, plan: AgentPlan) -
             # The server plans this one event: agents.md §2.2.
             deployment.timeline.after(agent.connection_timeout_s + 0.1, lambda: deployment.touch_agent(agent))
         return
-    delay_s = 1.5 if build.is_claim else _vary(deployment, plan.connect_s)
+    survives = build.is_claim and not build.replaces_compute
+    delay_s = 1.5 if survives else _vary(deployment, plan.connect_s)
     deployment.timeline.spawn(
         _first_start(deployment, build, agent, plan, delay_s), _is_current(deployment, agent)
     )
@@ -129,7 +131,9 @@ def _first_start(
     yield delay_s
     connect(deployment, agent, plan)
     yield 0.1
-    if build.is_claim:
+    if build.misses_reinit:
+        return
+    if build.is_claim and not build.replaces_compute:
         for state in ("shutting_down", "off"):
             set_lifecycle(deployment, agent, state)
             yield 0.05

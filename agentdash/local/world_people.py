@@ -64,8 +64,11 @@ class Catalogue:
     boxes: str
 
 
-def furnish(deployment: Deployment) -> Catalogue:
-    """Fill an empty deployment with everything but workspaces; returns the templates."""
+def furnish(deployment: Deployment, *, desired_web: int | None = 3, desired_go: int | None = 5) -> Catalogue:
+    """Fill an empty deployment with everything but workspaces; returns the templates.
+
+    `desired_web` and `desired_go` are the sizes of the two prebuild pools, None = no pool.
+    """
     now = deployment.now()
     organization = Organization(deployment.new_id(), "acme", "Acme", now - timedelta(days=400))
     deployment.organizations.append(organization)
@@ -80,7 +83,7 @@ def furnish(deployment: Deployment) -> Catalogue:
         deployment.daemons.append(_daemon(deployment, f"provisioner-{index}"))
     deployment.entitlements = dict.fromkeys(_FEATURES, True) | {"browser_only": False}
     deployment.health = {section: HealthSection() for section in _SECTIONS}
-    return _templates(deployment)
+    return _templates(deployment, desired_web, desired_go)
 
 
 def _person(deployment: Deployment, username: str, name: str, roles: list[str]) -> User:
@@ -102,15 +105,15 @@ def _daemon(deployment: Deployment, name: str) -> ProvisionerDaemon:
     return ProvisionerDaemon(deployment.new_id(), name, now, now, deployment.version)
 
 
-def _templates(deployment: Deployment) -> Catalogue:
+def _templates(deployment: Deployment, desired_web: int | None, desired_go: int | None) -> Catalogue:
     web = _template(
         deployment, "web", "Web (Docker)", "/icon/docker.svg", "Node services and the shop front end"
     )
-    _version(deployment, web, "web-v17", plans.WEB, desired=("small", 3))
+    _version(deployment, web, "web-v17", plans.WEB, desired=("small", desired_web))
     data = _template(deployment, "data", "Data science", "/icon/jupyter.svg", "JupyterLab on a GPU pool")
     _version(deployment, data, "data-v9", plans.DATA)
     go = _template(deployment, "platform", "Platform (Go)", "/icon/go.svg", "Go services on Kubernetes")
-    _version(deployment, go, "platform-v30", plans.GO, desired=("standard", 5))
+    _version(deployment, go, "platform-v30", plans.GO, desired=("standard", desired_go))
     vm = _template(deployment, "linux-vm", "Linux VM", "/icon/aws.svg", "EC2 with clang and a scratch disk")
     _version(deployment, vm, "linux-vm-v5", plans.VM)
     ai = _template(deployment, "ai-task", "AI task", "/icon/claude.svg", "A coding agent and its session")
@@ -118,6 +121,16 @@ def _templates(deployment: Deployment) -> Catalogue:
     boxes = _template(deployment, "devcontainers", "Dev Containers", "/icon/container.svg", "envbox")
     _version(deployment, boxes, "devcontainers-v8", plans.BOXES)
     return Catalogue(web, data, go, vm, ai, boxes)
+
+
+def add_template(
+    deployment: Deployment, name: str, blueprint: Blueprint, *, desired: int | None = None
+) -> str:
+    """A template with one version named `<name>-v1`; with `desired` it has a preset with such a pool."""
+    template_id = _template(deployment, name, name.title(), "", "")
+    pool = ("standard", desired) if desired is not None else None
+    _version(deployment, template_id, f"{name}-v1", blueprint, desired=pool)
+    return template_id
 
 
 def _template(deployment: Deployment, name: str, display_name: str, icon: str, description: str) -> str:
@@ -146,7 +159,7 @@ def _version(
     name: str,
     blueprint: Blueprint,
     *,
-    desired: tuple[str, int] | None = None,
+    desired: tuple[str, int | None] | None = None,
 ) -> TemplateVersion:
     template = deployment.templates[template_id]
     made = deployment.now()
@@ -173,7 +186,7 @@ def _version(
                 [("size", preset)],
                 True,
                 count,
-                f"{count} kept warm",
+                f"{count or 0} kept warm",
                 template.icon,
             ),
             Preset(deployment.new_id(), "large", [("size", "large")], icon=template.icon),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentdash.local import devcontainers, plays, queueing, startup
+from agentdash.local import devcontainers, plays, queueing, reconciler, startup
 from agentdash.local.blueprints import (
     AgentPlan,
     Blueprint,
@@ -18,7 +18,9 @@ from agentdash.local.blueprints import (
 from agentdash.local.clock import ManualClock
 from agentdash.local.player import Player
 from agentdash.local.records import MAX_LOGS_LENGTH, Agent, Deployment, Workspace
+from agentdash.local.world_fleet import World
 from agentdash.local.world_people import furnish, publish_version
+from agentdash.local.world_small import PLAIN, small_world, subject, subject_agent, wait
 
 PLAN = AgentPlan(
     scripts=(ScriptPlan("Install", (("info", "one"), ("error", "two"))), ScriptPlan("Serve", duration_s=2)),
@@ -304,3 +306,47 @@ def test_clock_skew_moves_only_the_agents_own_times() -> None:
     assert stage.agent.started_at is not None
     assert (started - stage.agent.started_at).total_seconds() == 90
     assert stage.agent.first_connected_at == first
+
+
+def claimed_world(**how: bool) -> tuple[World, Workspace]:
+    world = small_world(Deployment(ManualClock()), desired=1)
+    reconciler.reconcile(world.deployment)
+    wait(world, 60)
+    (prebuild,) = (ws for ws in world.deployment.live_workspaces() if ws.is_prebuild)
+    queueing.claim(world.deployment, prebuild, world.user("june"), "mine", **how)
+    wait(world, 60)
+    return world, prebuild
+
+
+def test_claim_keeps_the_compute_and_starts_the_agent_over() -> None:
+    _, workspace = claimed_world()
+    actions = {(row.action, row.resource) for row in workspace.latest_build.timings if row.stage == "apply"}
+    assert actions == {("update", "coder_agent.main")}
+    assert workspace.agents[0].lifecycle_state == "ready"
+
+
+def test_claim_whose_signal_is_lost_stays_created() -> None:
+    world, workspace = claimed_world(misses_reinit=True)
+    (agent,) = workspace.agents
+    assert (agent.status(world.deployment.now()), agent.lifecycle_state) == ("connected", "created")
+    assert agent.started_at is None
+
+
+def test_claim_that_replaces_the_compute_shows_it_in_the_timings() -> None:
+    _, workspace = claimed_world(replaces_compute=True)
+    actions = {(row.action, row.resource) for row in workspace.latest_build.timings if row.stage == "apply"}
+    assert actions == {("create", "docker_container.workspace")}
+
+
+def test_delete_can_fail_too() -> None:
+    blueprint = plays.with_failing_build(
+        PLAIN, "terraform apply: exit status 1", "Error: in use", on=("delete",)
+    )
+    world = small_world(Deployment(ManualClock()), blueprint)
+    wait(world, 60)
+    workspace = subject(world)
+    assert subject_agent(world).lifecycle_state == "ready"
+    queueing.queue_build(world.deployment, workspace, "delete", workspace.owner_id)
+    wait(world, 60)
+    assert workspace.latest_build.status == "failed"
+    assert not workspace.is_deleted
