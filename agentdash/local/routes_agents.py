@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from agentdash.local import bus as topics
-from agentdash.local.errors import ApiError, CoderJSONResponse, bad_uuid, forbidden
-from agentdash.local.records import Agent, Containers, Devcontainer, LogLine, Port
+from agentdash.local.errors import ApiError, CoderJSONResponse
+from agentdash.local.records import Agent, Containers, LogLine, Port
 from agentdash.local.render import (
     Json,
     agent_json,
@@ -21,14 +21,13 @@ from agentdash.local.render import (
     containers_json,
     ports_json,
 )
-from agentdash.local.runtime import Runtime, is_uuid, runtime_of
+from agentdash.local.runtime import Runtime, runtime_of
 
 DIAL_TIMEOUT_S = 30.0
 MIN_PORT = 9
 _MAIL_AND_LOGIN = (20, 21, 22, 23, 25, 53, 110, 143, 179, 389, 465, 587, 636, 989, 990, 993, 995)
 _DATABASES = (3306, 3389, 5432, 27017, 27018, 27019, 28017)
 IGNORED_PORTS = frozenset((*_MAIL_AND_LOGIN, *_DATABASES))
-TRANSITIONING = frozenset({"starting", "stopping", "deleting"})
 _BASE = "/api/v2/workspaceagents"
 _AFTER_FAULT = "Must be an integer greater than or equal to zero"
 _INT64 = 1 << 63
@@ -36,15 +35,12 @@ _INT64 = 1 << 63
 
 def agent_routes() -> Sequence[BaseRoute]:
     """Routes of this module; the streams among them stand in `routes_streams`."""
-    devcontainer = f"{_BASE}/{{agent_id}}/containers/devcontainers/{{devcontainer_id}}"
     return (
         Route(f"{_BASE}/connection", get_connection, methods=["GET"]),
         Route(f"{_BASE}/{{agent_id}}", get_agent, methods=["GET"]),
         Route(f"{_BASE}/{{agent_id}}/connection", get_connection, methods=["GET"]),
         Route(f"{_BASE}/{{agent_id}}/listening-ports", get_ports, methods=["GET"]),
         Route(f"{_BASE}/{{agent_id}}/containers", get_containers, methods=["GET"]),
-        Route(f"{devcontainer}/recreate", recreate, methods=["POST"]),
-        Route(devcontainer, delete, methods=["DELETE"]),
     )
 
 
@@ -121,31 +117,6 @@ async def get_containers(request: Request) -> Response:
     return CoderJSONResponse(containers_json(answer, labels))
 
 
-async def recreate(request: Request) -> Response:
-    """`POST …/devcontainers/{id}/recreate` (§5.5)."""
-    runtime, agent, devcontainer = await _devcontainer(request)
-    if devcontainer.status in TRANSITIONING:
-        raise _in_transition("recreate", "restarted", devcontainer)
-    await _act(agent.providers.recreate, devcontainer)
-    runtime.deployment.bus.publish(topics.containers_topic(agent.id))
-    name = devcontainer.name
-    body = {
-        "message": "Devcontainer recreation initiated",
-        "detail": f'Recreation process for devcontainer "{name}" has started.',
-    }
-    return CoderJSONResponse(body, status_code=202)
-
-
-async def delete(request: Request) -> Response:
-    """`DELETE …/devcontainers/{id}`; returns once it is gone (§5.6)."""
-    runtime, agent, devcontainer = await _devcontainer(request)
-    if devcontainer.status in TRANSITIONING:
-        raise _in_transition("delete", "deleted", devcontainer)
-    await _act(agent.providers.delete, devcontainer)
-    runtime.deployment.bus.publish(topics.containers_topic(agent.id))
-    return Response(status_code=204)
-
-
 async def dial(runtime: Runtime, agent: Agent) -> None:
     """Stand for the tunnel to the agent.
 
@@ -188,34 +159,6 @@ async def _wait_for_scan(runtime: Runtime, agent: Agent, failure: str) -> None:
                     raise ApiError(500, failure, "context deadline exceeded")
         finally:
             late.cancel()
-
-
-async def _devcontainer(request: Request) -> tuple[Runtime, Agent, Devcontainer]:
-    runtime = runtime_of(request.scope)
-    agent = runtime.agent(request.path_params["agent_id"])
-    if not runtime.can("update", runtime.workspace_of(agent)):
-        raise forbidden()
-    wanted = request.path_params["devcontainer_id"]
-    if not is_uuid(wanted):
-        raise bad_uuid(wanted)
-    await dial(runtime, agent)
-    for devcontainer in agent.containers.devcontainers:
-        if devcontainer.id == wanted.lower():
-            return runtime, agent, devcontainer
-    raise ApiError(404, "Devcontainer not found.", f'Could not find devcontainer with ID: "{wanted}"')
-
-
-async def _act(provider: Callable[[str], Awaitable[None]] | None, devcontainer: Devcontainer) -> None:
-    if provider is None:
-        raise ApiError(404, "Devcontainer not found.", f'Nothing manages devcontainer "{devcontainer.name}"')
-    await provider(devcontainer.id)
-
-
-def _in_transition(verb: str, participle: str, devcontainer: Devcontainer) -> ApiError:
-    detail = (
-        f'Devcontainer "{devcontainer.name}" is currently {devcontainer.status} and cannot be {participle}.'
-    )
-    return ApiError(409, f"Unable to {verb} transitioning devcontainer", detail)
 
 
 async def get_logs(request: Request) -> Response:

@@ -23,6 +23,7 @@ from agentdash.local.pty_sessions import Limits, PtySessions
 from agentdash.local.rates import LIMIT, RateLimiter
 from agentdash.local.records import Deployment, User
 from agentdash.local.routes_agents import agent_routes
+from agentdash.local.routes_devcontainers import devcontainer_routes
 from agentdash.local.routes_fleet import fleet_routes
 from agentdash.local.routes_streams import stream_routes
 from agentdash.local.runtime import Runtime
@@ -110,7 +111,8 @@ async def serve_in_loop(
             faults=faults or FaultPlan(),
         )
         state = ServerState()
-        groups = (stream_routes(), agent_routes(), fleet_routes() if routes is None else routes)
+        fleet = fleet_routes() if routes is None else routes
+        groups = (stream_routes(), agent_routes(), devcontainer_routes(), fleet)
         application = Application(runtime, first_routes(*groups), RateLimiter(options.rate_limit))
         await stack.enter_async_context(_listening(application, listener, options, state, runtime.stopping))
         yield Served(deployment.url, token, runtime, state)
