@@ -27,6 +27,8 @@ TROUBLE = (
 )
 """Searches for the unwell and the moving ones; 28 bytes each where there are none."""
 PREBUILDS = "owner:prebuilds"
+RESUMED_WITHIN_S = 300.0
+"""A sweep that was cut is taken up where it ended, unless it is older than this."""
 VERIFIED_AT_ONCE = 20
 """Workspaces missing from a sweep that are looked up one by one before they count as gone."""
 
@@ -38,6 +40,7 @@ class _Sweep:
     began: datetime
     """Local time."""
     seen: set[str] = field(default_factory=set)
+    offset: int = 0
     count: int = 0
     pages: int = 0
 
@@ -54,7 +57,9 @@ class Fleet:
         self._count_due = 0.0
         self._limit = ctx.settings.page_limit
         self._pace = SweepPace(ctx.settings.sweep_bytes_per_s, ctx.settings.sweep_pages_per_minute)
+        self._trouble_pace = SweepPace(ctx.settings.sweep_bytes_per_s, ctx.settings.sweep_pages_per_minute)
         self._sweeps = 0
+        self._unfinished: _Sweep | None = None
         self._missing: set[str] = set()
 
     def refresh(self) -> None:
@@ -114,6 +119,7 @@ class Fleet:
             offset += ctx.settings.page_limit
             if offset >= page.count:
                 return
+            await ctx.clock.sleep(self._trouble_pace.pause_after(page.size, page.took_s))
 
     # -- sweep --------------------------------------------------------------------------------------------------
 
@@ -135,12 +141,11 @@ class Fleet:
 
     async def _sweep(self) -> None:
         ctx = self._ctx
-        sweep = _Sweep(ctx.clock.now())
-        offset = 0
+        sweep = self._taken_up()
         while True:
             at = ctx.clock.now()
             limit = self._limit
-            page = await ctx.source.page("", limit, offset)
+            page = await ctx.source.page("", limit, sweep.offset)
             sweep.pages += 1
             sweep.count = page.count
             sweep.seen.update(w.id for w in page.workspaces)
@@ -148,13 +153,21 @@ class Fleet:
                 ctx.emit(ev.WorkspacesRead(page.workspaces, ctx.server_time(at), "page"))
             self._adapt(page)
             pause = self._pace.pause_after(page.size, page.took_s)
-            offset += limit
+            sweep.offset += limit
             # `count` also counts rows that are left out, so a short page is no end (contract: fleet.md §1).
-            if offset >= page.count:
+            if sweep.offset >= page.count:
                 break
             if self._sweeps or sweep.pages > ctx.settings.sweep_free_pages:
                 await ctx.clock.sleep(pause)
+        self._unfinished = None
         await self._end(sweep)
+
+    def _taken_up(self) -> _Sweep:
+        """The sweep that was cut, if it is young enough, else a new one."""
+        now, cut = self._ctx.clock.now(), self._unfinished
+        if cut is None or (now - cut.began).total_seconds() > RESUMED_WITHIN_S:
+            self._unfinished = cut = _Sweep(now)
+        return cut
 
     def _adapt(self, page: Page) -> None:
         """Heavy or slow pages are asked for in smaller pieces, light ones in larger again."""

@@ -36,6 +36,13 @@ class Rereads:
         self._forced |= self.visible | ({self.opened} if self.opened else set())
         self._alarm.ring()
 
+    def open(self, workspace_id: str | None) -> None:
+        """This workspace is the opened one; what is known of it may be minutes old."""
+        if workspace_id is not None and workspace_id != self.opened:
+            self._forced.add(workspace_id)
+            self._alarm.ring()
+        self.opened = workspace_id
+
     def touch(self, workspace_id: str) -> None:
         """Read this workspace soon, and again a little later."""
         now = self._ctx.clock.monotonic()

@@ -101,7 +101,7 @@ class Feed:
         self._agent.open(key, panes)
         workspace_id = None if key is None else key.partition("/")[0]
         self._watches.opened = workspace_id
-        self._rereads.opened = workspace_id
+        self._rereads.open(workspace_id)
         self._tick.ring()
 
     def open_build_log(self, build_id: str | None) -> None:

@@ -42,6 +42,7 @@ class Watches:
         self._running: dict[str, tuple[str, Alarm]] = {}
         """Workspace id → owner id when the watch was opened, and its alarm."""
         self._moving: tuple[object, tuple[str, ...]] = (None, ())
+        self._judged: dict[str, tuple[Workspace, bool]] = {}
         self._told: tuple[int, int] | None = None
 
     def set_visible(self, workspace_ids: frozenset[str]) -> None:
@@ -97,7 +98,15 @@ class Watches:
         """Moving workspaces, newest build first; looked for only when the fleet has changed."""
         workspaces = self._ctx.state().workspaces
         if self._moving[0] is not workspaces:
-            moving = [w for w in workspaces.values() if is_moving(w)]
+            # A workspace that is the same object needs no second look: of 10,000 few change between two ticks.
+            judged: dict[str, tuple[Workspace, bool]] = {}
+            for workspace_id, workspace in workspaces.items():
+                known = self._judged.get(workspace_id)
+                if known is None or known[0] is not workspace:
+                    known = (workspace, is_moving(workspace))
+                judged[workspace_id] = known
+            self._judged = judged
+            moving = [workspace for workspace, moves in judged.values() if moves]
             moving.sort(key=lambda w: w.build.created_at or LONG_AGO, reverse=True)
             self._moving = (workspaces, tuple(w.id for w in moving))
         return self._moving[1]

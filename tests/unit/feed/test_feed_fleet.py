@@ -36,6 +36,7 @@ async def test_trouble_reads_more_pages_up_to_a_bound() -> None:
     world.source.put(*(a_workspace(f"w{n}") for n in range(7)))
     world.source.matching["status:pending"] = [f"w{n}" for n in range(7)]
     async with world.doing(Fleet(world.ctx).run_trouble):
+        await world.clock.advance(2)
         asked = [a for a in world.source.asked("page") if a[0] == "status:pending"]
         assert asked == [("status:pending", 2, 0), ("status:pending", 2, 2)]
 
@@ -132,6 +133,19 @@ async def test_the_list_ages_while_the_server_is_away_and_comes_back() -> None:
         assert "w1" in world.state.workspaces
         del world.source.errors["page"]
         await world.clock.advance(30)
+        assert world.state.fleet.freshness is Freshness.POLLED
+
+
+async def test_a_sweep_that_was_cut_goes_on_where_it_ended() -> None:
+    world = World(page_limit=2)
+    world.source.put(*(a_workspace(f"w{n}") for n in range(6)))
+    world.source.errors["page:('', 2, 2)"] = ConnectFailed("cut")
+    async with world.doing(Fleet(world.ctx).run_sweep):
+        assert [offset for _, _, offset in world.source.asked("page")] == [0, 2]
+        world.source.errors.clear()
+        await world.clock.advance(1)
+        assert [offset for _, _, offset in world.source.asked("page")] == [0, 2, 2, 4]
+        assert len(world.state.workspaces) == 6
         assert world.state.fleet.freshness is Freshness.POLLED
 
 
