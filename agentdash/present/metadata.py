@@ -17,10 +17,10 @@ from agentdash.triage.verdict import Kind
 
 HEADS = (
     sign_head(),
-    Head("name", "METADATA", width=14, min_width=8, flex=1, priority=90, cut="middle"),
-    Head("value", "VALUE", width=14, min_width=8, flex=2, priority=80),
-    Head("spark", "", width=READINGS_KEPT, min_width=10, priority=50),
-    Head("age", "AGE", width=6, align="right", priority=60),
+    Head("name", "METADATA", width=14, min_width=9, flex=1, priority=90, cut="middle"),
+    Head("value", "VALUE", width=17, min_width=8, flex=1, priority=80),
+    Head("spark", "", width=READINGS_KEPT, min_width=8, priority=60),
+    Head("age", "AGE", width=5, align="right", priority=50),
 )
 
 HIGH_SHARE = 0.9

@@ -111,6 +111,7 @@ class TerminalPane(AgentPane):
         self.term.focus()
         self.term.set_typing(True)
         self._refresh_notice()
+        self.agent_screen.typing_changed()
 
     def _shell_changed(self) -> None:
         if not self.is_mounted:

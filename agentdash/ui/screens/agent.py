@@ -32,8 +32,8 @@ from agentdash.ui.widgets.tabs import Tab, TabStrip
 SLOT = ("devcontainers", "apps", "metadata", "network")
 """Panes that share one place; the one chosen last is shown."""
 NARROW_WIDTH, NARROW_HEIGHT = 100, 30
-FULL_NAMES = 132
-"""From this width on the strip has room for full names."""
+FULL_NAMES, ALL_MARKS = 112, 130
+"""From these widths on the strip has room for full names, and for the marks of panes that are well."""
 SHORT = {"Devcontainers": "Devc", "Terminal": "Term", "Metadata": "Meta", "Network": "Net", "Scripts": "Scr"}
 SHORT |= {"Health": "Hlth", "Ports": "Port"}
 TALL = 44
@@ -234,8 +234,9 @@ class AgentScreen(BaseScreen):
         marks = [Cell(glyphs.of(h.kind), tones.get(h.kind, Tone.DIM)) for h in heads] or [Cell("")] * len(
             NAMES
         )
-        short = self.app.size.width < FULL_NAMES
-        if short:  # only trouble is marked: there is no room for more
+        width = self.app.size.width
+        short = width < FULL_NAMES
+        if width < ALL_MARKS:  # only trouble is marked: there is no room for more
             marks = [mark if mark.tone is not Tone.DIM else Cell("") for mark in marks]
         tabs = [
             Tab(pane.SCOPE, f"{pane.number} {SHORT.get(pane.NAME, pane.NAME) if short else pane.NAME}", mark)
@@ -278,6 +279,10 @@ class AgentScreen(BaseScreen):
         if view is not None:
             self.show_panes(view)
         self.pane(scope).focus_target().focus()
+        self.refresh_bars()
+
+    def typing_changed(self) -> None:
+        """Keys go to a shell now, or come back: the footer names what works."""
         self.refresh_bars()
 
     def on_descendant_focus(self) -> None:

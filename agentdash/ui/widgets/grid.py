@@ -14,8 +14,10 @@ Example::
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -391,25 +393,37 @@ class Grid(LineView):
             )
         return fit(Cell(title, tone), placed.width, align=column.align, ellipsis=self.signs.ellipsis)
 
+    def _sentence_at(self, y: int) -> str:
+        """The part of the sentence that stands on line `y` of a table without rows."""
+        if self._keys or not self._empty:
+            return ""
+        lines = _wrapped(self._empty, max(8, self.body_width - GUTTER - 1))
+        height = self.body_height
+        at = y - self.HEADER_LINES - (1 if height > len(lines) else 0)
+        return lines[at] if 0 <= at < len(lines) else ""
+
     def blank_token(self, y: int) -> object:
         """The sentence, if there is nothing else."""
-        return self._empty if not self._keys and y == self._empty_line else None
-
-    @property
-    def _empty_line(self) -> int:
-        return self.header_lines + min(self.header_lines, max(0, self.body_height - 1))
+        return self._sentence_at(y) or None
 
     def draw_blank(self, y: int, width: int) -> Strip:
         """Draw the sentence of an empty place, or nothing."""
-        if self._keys or y != self._empty_line or not self._empty:
+        sentence = self._sentence_at(y)
+        if not sentence:
             return super().draw_blank(y, width)
-        cells = (Cell(" " * GUTTER), Cell(self._empty, Tone.DIM))
+        cells = (Cell(" " * GUTTER), Cell(sentence, Tone.DIM))
         return line_strip(cells, width, self.palette.on(Ground.BASE), ellipsis=self.signs.ellipsis)
 
     def forget_strips(self) -> None:
         """Lay out again and draw again."""
         self._placed = None
         self._strips.clear()
+
+
+@lru_cache(maxsize=64)
+def _wrapped(text: str, width: int) -> tuple[str, ...]:
+    """A sentence on as many lines as it needs; text of ours, so words are cells apart."""
+    return tuple(textwrap.wrap(text, width)) or ("",)
 
 
 def _no_row(key: str) -> GridRow:

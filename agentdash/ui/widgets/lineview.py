@@ -18,7 +18,7 @@ from textual.widget import Widget
 
 from agentdash.present.cells import Tone
 from agentdash.ui.widgets.glyphs import UNICODE, Signs
-from agentdash.ui.widgets.painting import COMPONENTS, TONE_CSS, Ground, Palette
+from agentdash.ui.widgets.painting import COMPONENTS, TONE_CSS, Ground, Palette, strip_of
 
 WHEEL_LINES = 3
 """Lines that one notch of the wheel moves."""
@@ -188,7 +188,7 @@ class LineView(Widget, can_focus=True):
         body = self.body_width
         strip = self.draw_line(index, body) if index < self.line_count() else self.draw_blank(y, body)
         bar = Segment(self._bar_sign(y), self.palette.style(Tone.DIM))
-        return Strip([*strip, bar], width)
+        return strip_of([*strip, bar], width)
 
     def _bar_sign(self, y: int) -> str:
         height, lines = self.body_height, self.line_count()

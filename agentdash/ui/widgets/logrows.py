@@ -16,7 +16,7 @@ from agentdash.ui.widgets.loglines import ListSource, LogLine, LogSource, window
 from agentdash.ui.widgets.logpaint import SIGN_WIDTH, LogPainter, prefix_width
 from agentdash.ui.widgets.logplace import end_place, rows_from, walk
 from agentdash.ui.widgets.logsearch import Hits
-from agentdash.ui.widgets.painting import Ground, line_strip
+from agentdash.ui.widgets.painting import Ground, line_strip, strip_of
 
 SHIFT_STEP = 16
 """Cells that one key moves sideways when lines are not wrapped."""
@@ -297,7 +297,7 @@ class LogRows(LineView):
             strip = line_strip(cells, width, self.palette.on(Ground.BASE), ellipsis=self.signs.ellipsis)
         else:
             strip = self.draw_blank(y, width)
-        return Strip([*strip, Segment(self._bar_sign(y), self.palette.style(Tone.DIM))], width + 1)
+        return strip_of([*strip, Segment(self._bar_sign(y), self.palette.style(Tone.DIM))], width + 1)
 
     def _row_strip(self, y: int, index: int, row: int, line: LogLine, width: int) -> Strip:
         token = self._painted[y] if y < len(self._painted) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from rich.segment import Segment
@@ -212,14 +213,34 @@ def segments(cell: Cell, style_of: Callable[[Tone], Style], *, plain: Tone = Ton
 
 
 def strip_of(parts: Iterable[Segment], width: int) -> Strip:
-    """A strip whose segments are known to be `width` cells wide, neighbours of one style joined."""
+    """A strip whose segments are known to be `width` cells wide, with as few segments as show the same.
+
+    Neighbours of one style become one segment, and so do blanks with what stands beside them on the same ground: a
+    style is some forty bytes on the way to the terminal, and a blank has no colour of its own.
+    """
     joined: list[Segment] = []
     for part in parts:
-        if joined and joined[-1].style == part.style:
-            joined[-1] = Segment(joined[-1].text + part.text, part.style)
-        elif part.text:
-            joined.append(part)
+        if not part.text:
+            continue
+        if joined:
+            text, style, _ = joined[-1]
+            if style is part.style or style == part.style:
+                joined[-1] = Segment(text + part.text, style)
+                continue
+            if (part.text.isspace() or text.isspace()) and _is_one_ground(style, part.style):
+                joined[-1] = Segment(text + part.text, part.style if text.isspace() else style)
+                continue
+        joined.append(part)
     return Strip(joined, width)
+
+
+@lru_cache(maxsize=4096)
+def _is_one_ground(one: Style | None, other: Style | None) -> bool:
+    """Whether blanks look the same in both styles."""
+    if one is None or other is None:
+        return False
+    marks = (one.reverse, one.underline, one.strike, other.reverse, other.underline, other.strike)
+    return one.bgcolor == other.bgcolor and not any(marks)
 
 
 def line_strip(

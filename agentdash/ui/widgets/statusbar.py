@@ -163,7 +163,8 @@ class StatusLine(Widget):
 
     def on_click(self, event: events.Click) -> None:
         """Tell which cell was clicked."""
+        at = event.get_content_offset(self)
         for spot in self._spots:
-            if spot.x <= event.x < spot.x + spot.width:
+            if at is not None and spot.x <= at.x < spot.x + spot.width:
                 self.post_message(self.CellClicked(self, spot.side, spot.index))
                 return
