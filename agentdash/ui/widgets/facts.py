@@ -24,7 +24,7 @@ from agentdash.text.width import cell_width, pad
 from agentdash.ui.widgets.glyphs import UNICODE, Signs
 from agentdash.ui.widgets.lineview import LineView
 from agentdash.ui.widgets.loglines import wrap
-from agentdash.ui.widgets.painting import Ground, fit, line_strip, part_of, segments, strip_of
+from agentdash.ui.widgets.painting import Ground, fit, part_of, segments, strip_of
 
 MAX_LABEL_WIDTH = 24
 LABEL_GAP = 2
@@ -102,10 +102,9 @@ class Facts(LineView):
         id: str | None = None,  # noqa: A002 - Textual's own name
         classes: str | None = None,
     ) -> None:
-        super().__init__(signs=signs, name=name, id=id, classes=classes)
+        super().__init__(empty=empty, signs=signs, name=name, id=id, classes=classes)
         self.is_selectable = is_selectable
         self.keeps_cursor = keeps_cursor
-        self._empty = empty
         self._facts = tuple(facts)
         self._lines: list[tuple[int, int, int]] = []
         self._label_width = 0
@@ -127,11 +126,6 @@ class Facts(LineView):
             self.refresh(layout=True)
         self.set_top(self.top)
         self._tell(before)
-
-    def set_empty(self, sentence: str) -> None:
-        """Set the sentence shown when there are no facts."""
-        self._empty = sentence
-        self.sync()
 
     @property
     def facts(self) -> tuple[Fact, ...]:
@@ -205,17 +199,6 @@ class Facts(LineView):
         if room > 0:
             drawn += segments(fit(part_of(fact.value, start, end), room), style_of)
         return strip_of(drawn, width) if room >= 0 else strip_of(drawn, width - room).crop(0, width)
-
-    def blank_token(self, y: int) -> object:
-        """The sentence, if there is nothing else."""
-        return self._empty if not self._facts and y == 0 else None
-
-    def draw_blank(self, y: int, width: int) -> Strip:
-        """Draw the sentence of an empty place, or nothing."""
-        if self._facts or y or not self._empty:
-            return super().draw_blank(y, width)
-        cells = (Cell(" " * SIGN_WIDTH), Cell(self._empty, Tone.DIM))
-        return line_strip(cells, width, self.palette.on(Ground.BASE), ellipsis=self.signs.ellipsis)
 
     # The cursor
 

@@ -14,10 +14,8 @@ Example::
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -126,14 +124,14 @@ class Grid(LineView):
         id: str | None = None,  # noqa: A002 - Textual's own name
         classes: str | None = None,
     ) -> None:
-        super().__init__(signs=signs, name=name, id=id, classes=classes)
+        super().__init__(empty=empty, signs=signs, name=name, id=id, classes=classes)
         self.header_lines = 1 if has_header else 0
         self.keeps_cursor = keeps_cursor
         self._columns: tuple[Column, ...] = ()
         self._placed: tuple[Placed, ...] | None = None
         self._indented = 0
         self._sort: tuple[str, bool] | None = None
-        self._empty = empty
+        self.empty_margin = GUTTER
         self._keys: tuple[str, ...] = ()
         self._row_of: Callable[[str], GridRow] = _no_row
         self._rows: dict[str, GridRow] = {}
@@ -160,11 +158,6 @@ class Grid(LineView):
     def set_sort(self, column_id: str | None, *, descending: bool = False) -> None:
         """Show which column the rows are sorted by; the grid itself sorts nothing."""
         self._sort = None if column_id is None else (column_id, descending)
-        self.sync()
-
-    def set_empty(self, sentence: str) -> None:
-        """Set the sentence shown when there are no rows."""
-        self._empty = sentence
         self.sync()
 
     def set_rows(self, keys: Sequence[str], row_of: Callable[[str], GridRow]) -> None:
@@ -393,37 +386,10 @@ class Grid(LineView):
             )
         return fit(Cell(title, tone), placed.width, align=column.align, ellipsis=self.signs.ellipsis)
 
-    def _sentence_at(self, y: int) -> str:
-        """The part of the sentence that stands on line `y` of a table without rows."""
-        if self._keys or not self._empty:
-            return ""
-        lines = _wrapped(self._empty, max(8, self.body_width - GUTTER - 1))
-        height = self.body_height
-        at = y - self.HEADER_LINES - (1 if height > len(lines) else 0)
-        return lines[at] if 0 <= at < len(lines) else ""
-
-    def blank_token(self, y: int) -> object:
-        """The sentence, if there is nothing else."""
-        return self._sentence_at(y) or None
-
-    def draw_blank(self, y: int, width: int) -> Strip:
-        """Draw the sentence of an empty place, or nothing."""
-        sentence = self._sentence_at(y)
-        if not sentence:
-            return super().draw_blank(y, width)
-        cells = (Cell(" " * GUTTER), Cell(sentence, Tone.DIM))
-        return line_strip(cells, width, self.palette.on(Ground.BASE), ellipsis=self.signs.ellipsis)
-
     def forget_strips(self) -> None:
         """Lay out again and draw again."""
         self._placed = None
         self._strips.clear()
-
-
-@lru_cache(maxsize=64)
-def _wrapped(text: str, width: int) -> tuple[str, ...]:
-    """A sentence on as many lines as it needs; text of ours, so words are cells apart."""
-    return tuple(textwrap.wrap(text, width)) or ("",)
 
 
 def _no_row(key: str) -> GridRow:

@@ -7,6 +7,8 @@ own scroll view is not used because a new virtual size makes it lay out and repa
 
 from __future__ import annotations
 
+import textwrap
+from functools import lru_cache
 from typing import ClassVar, Self
 
 from rich.segment import Segment
@@ -16,9 +18,9 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from agentdash.present.cells import Tone
+from agentdash.present.cells import Cell, Tone
 from agentdash.ui.widgets.glyphs import UNICODE, Signs
-from agentdash.ui.widgets.painting import COMPONENTS, TONE_CSS, Ground, Palette, strip_of
+from agentdash.ui.widgets.painting import COMPONENTS, TONE_CSS, Ground, Palette, line_strip, strip_of
 
 WHEEL_LINES = 3
 """Lines that one notch of the wheel moves."""
@@ -32,6 +34,7 @@ class LineView(Widget, can_focus=True):
     above it; without `keeps_cursor` the selected line is marked only while the widget has the focus.
 
     Args:
+        empty: The sentence shown when there are no lines.
         signs: The set of signs to draw with.
     """
 
@@ -53,6 +56,7 @@ class LineView(Widget, can_focus=True):
     def __init__(
         self,
         *,
+        empty: str = "",
         signs: Signs = UNICODE,
         name: str | None = None,
         id: str | None = None,  # noqa: A002 - Textual's own name
@@ -62,6 +66,8 @@ class LineView(Widget, can_focus=True):
         self.signs = signs
         self.header_lines = 0
         self.keeps_cursor = True
+        self.empty = empty
+        self.empty_margin = 1
         self.top = 0
         self._painted: list[object] = []
         self._palette: Palette | None = None
@@ -169,15 +175,26 @@ class LineView(Widget, can_focus=True):
             return (bar, self.line_token(index))
         return (bar, self.blank_token(y))
 
+    def set_empty(self, sentence: str) -> None:
+        """Set the sentence shown when there are no lines."""
+        self.empty = sentence
+        self.sync()
+
     def blank_token(self, y: int) -> object:
         """What is drawn on line `y` of the widget below the last line."""
-        del y
-        return None
+        return self._sentence_at(y) or None
 
     def draw_blank(self, y: int, width: int) -> Strip:
-        """Draw line `y` of the widget below the last line."""
-        del y
-        return Strip.blank(width, self.palette.style(Tone.PLAIN))
+        """Draw line `y` of the widget below the last line: nothing, or a part of the sentence of an empty place."""
+        cells = (Cell(" " * self.empty_margin), Cell(self._sentence_at(y), Tone.DIM))
+        return line_strip(cells, width, self.palette.on(Ground.BASE), ellipsis=self.signs.ellipsis)
+
+    def _sentence_at(self, y: int) -> str:
+        if not self.empty or self.line_count():
+            return ""
+        lines = _wrapped(self.empty, max(8, self.body_width - self.empty_margin))
+        at = y - self.header_lines - (1 if self.header_lines and self.body_height > len(lines) else 0)
+        return lines[at] if 0 <= at < len(lines) else ""
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of the widget."""
@@ -302,3 +319,9 @@ class LineView(Widget, can_focus=True):
     def action_move_last(self) -> None:
         """Go to the last line."""
         self.scrolled_by_hand(self.last_top)
+
+
+@lru_cache(maxsize=64)
+def _wrapped(text: str, width: int) -> tuple[str, ...]:
+    """A sentence of ours on as many lines as it needs; its letters are one cell wide."""
+    return tuple(textwrap.wrap(text, width)) or ("",)

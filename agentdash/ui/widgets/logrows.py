@@ -60,9 +60,8 @@ class LogRows(LineView):
         id: str | None = None,  # noqa: A002 - Textual's own name
         classes: str | None = None,
     ) -> None:
-        super().__init__(signs=signs, name=name, id=id, classes=classes)
+        super().__init__(empty=empty, signs=signs, name=name, id=id, classes=classes)
         self._source: LogSource = source if source is not None else ListSource()
-        self._empty = empty
         self.is_following = True
         self.is_wrapping = False
         self.new_lines = 0
@@ -95,11 +94,6 @@ class LogRows(LineView):
             self.new_lines = self._count_new()
         self.sync()
         self._tell()
-
-    def set_empty(self, sentence: str) -> None:
-        """Set the sentence shown when there are no lines."""
-        self._empty = sentence
-        self.sync()
 
     def toggle_wrap(self) -> None:
         """Break long lines, or cut them."""
@@ -265,7 +259,7 @@ class LogRows(LineView):
             )
         if self._is_notice(y):
             return (bar, self.new_lines)
-        return (bar, self._empty if y == 0 else None)
+        return (bar, self.blank_token(y))
 
     def _ground_of(self, index: int) -> Ground:
         """What lies under a line."""
@@ -292,9 +286,6 @@ class LogRows(LineView):
         elif self._is_notice(y):
             text = f"+{self.new_lines} new line{'' if self.new_lines == 1 else 's'}: End follows"
             strip = line_strip((Cell(" "), Cell(text, Tone.ACCENT)), width, self.palette.on(Ground.BASE))
-        elif y == 0 and self._empty and not self._map:
-            cells = (Cell(" "), Cell(self._empty, Tone.DIM))
-            strip = line_strip(cells, width, self.palette.on(Ground.BASE), ellipsis=self.signs.ellipsis)
         else:
             strip = self.draw_blank(y, width)
         return strip_of([*strip, Segment(self._bar_sign(y), self.palette.style(Tone.DIM))], width + 1)
