@@ -145,6 +145,14 @@ class Deployment:
         self.bus.publish(topics.logs_topic(agent.id), topics.metadata_topic(agent.id))
         self.touch(self.workspaces[agent.workspace_id])
 
+    def forget_builds(self, workspace: Workspace, keep: int) -> None:
+        """Drop all but the first and the newest `keep` builds, so that a long life costs no memory."""
+        for build in workspace.builds[1:-keep]:
+            self._builds.pop(build.id, None)
+            for agent in build.agents:
+                self._agents.pop(agent.id, None)
+        workspace.builds[1:-keep] = []
+
     # looking up
 
     @property

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from agentdash.local import bus as topics
@@ -206,6 +207,10 @@ def _sub_agent_story(deployment: Deployment, sub: Agent) -> Iterator[float]:
     yield 0.1
     sub.lifecycle_state, sub.ready_at = "ready", deployment.now()
     deployment.touch_agent(sub)
+    yield 4.0
+    parent = deployment.find_agent(sub.parent_id or "")
+    if parent is not None and sub.is_beating:
+        sub.latency = {region: replace(latency) for region, latency in parent.latency.items()}
 
 
 def _leave_container(deployment: Deployment, agent: Agent, item: Devcontainer) -> None:
@@ -228,6 +233,18 @@ def delete(deployment: Deployment, agent: Agent, item: Devcontainer) -> None:
     if sub is not None:
         deployment.remove_agent(sub)
     _tell(deployment, agent)
+
+
+def forget(deployment: Deployment, agent: Agent) -> None:
+    """A new agent process knows nothing of the old one's containers: sub-agents will get new ids."""
+    for item in agent.containers.devcontainers:
+        sub = deployment.find_agent(item.agent_id) if item.agent_id is not None else None
+        if sub is not None:
+            deployment.remove_agent(sub)
+        if item.container is not None and item.container in agent.containers.containers:
+            agent.containers.containers.remove(item.container)
+        item.container, item.agent_id, item.config_path = None, None, ""
+        item.status, item.error = "stopped", ""
 
 
 def _record_result(deployment: Deployment, agent: Agent, item: Devcontainer, started_at: datetime) -> None:

@@ -20,6 +20,8 @@ from agentdash.local.records_agent import Agent, AppStatus, Devcontainer, Latenc
 from agentdash.local.records_build import Build
 from agentdash.local.records_org import Workspace
 
+_STATUSES_KEPT = 40
+
 # the connection
 
 
@@ -78,7 +80,8 @@ def skew_clock(agent: Agent, by_s: float) -> None:
 
 
 def set_latency(agent: Agent, latency_ms: float | None, region: str = startup.RELAY_REGION) -> None:
-    """Latency to the preferred relay; None = no report."""
+    """Latency to the preferred relay; None = no report, and none to come."""
+    agent.reports_latency = latency_ms is not None
     agent.latency = {} if latency_ms is None else {region: Latency(latency_ms, preferred=True)}
 
 
@@ -118,7 +121,9 @@ def post_app_status(
 ) -> None:
     """An AI agent reports through its app: `working`, `idle`, `complete` or `failure`."""
     status = AppStatus(deployment.new_id(), deployment.now(), state, message, uri)
-    agent.find_app(slug).statuses.insert(0, status)
+    statuses = agent.find_app(slug).statuses
+    statuses.insert(0, status)
+    del statuses[_STATUSES_KEPT:]
     deployment.touch_agent(agent)
 
 

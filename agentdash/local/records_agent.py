@@ -243,6 +243,7 @@ class Agent:
         default_factory=lambda: ["vscode", "ssh_helper", "port_forwarding_helper", "web_terminal"]
     )
     latency: dict[str, Latency] = field(default_factory=dict)
+    reports_latency: bool = True
     log_sources: list[LogSource] = field(default_factory=list)
     scripts: list[Script] = field(default_factory=list)
     script_timings: list[ScriptTiming] = field(default_factory=list)

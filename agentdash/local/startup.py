@@ -284,6 +284,7 @@ def _script_story(
 def restart_process(deployment: Deployment, agent: Agent, plan: AgentPlan) -> None:
     """A new agent process on the same row: old lifecycle for 0.1 s, then `starting` again (agents.md §2.3)."""
     agent.process += 1
+    devcontainers.forget(deployment, agent)
     connect(deployment, agent)
 
     def story() -> Iterator[float]:
@@ -323,7 +324,7 @@ def _settle_apps(deployment: Deployment, agent: Agent, plan: AgentPlan) -> None:
 
 
 def _report_latency(deployment: Deployment, agent: Agent) -> None:
-    if agent.is_beating and not agent.latency:
+    if agent.is_beating and not agent.latency and agent.reports_latency:
         latency_ms = round(deployment.rng.uniform(1.5, 18.0), 3)
         agent.latency = {RELAY_REGION: Latency(latency_ms, preferred=True)}
         deployment.bus.publish(topics.metadata_topic(agent.id))

@@ -21,6 +21,9 @@ RECONCILE_S = 60.0
 REAP_PENDING_S = 30 * 60.0
 REAP_HUNG_S = 5 * 60.0
 _CLAIMED_KEPT = 2
+_BUILDS_KEPT = 20
+_REST_S = 720.0
+"""Nobody is disturbed twice within this time: three changes of state in ten minutes would be flapping."""
 _REACHABLE = ("healthy", "sub_agents")
 _CLAIM_NAMES = ("checkout-fix", "banner", "a11y", "wishlist", "gift-cards", "returns")
 _CLAIMERS = ("bruno", "dalia", "hana", "ivo", "kofi", "june")
@@ -66,6 +69,7 @@ class _Movers:
         self._deployment = world.deployment
         self._rng = rng
         self._claimed: list[Workspace] = []
+        self._disturbed_s: dict[str, float] = {}
 
     def plan(self) -> None:
         """Put every mover on the timeline."""
@@ -77,8 +81,8 @@ class _Movers:
         lively: tuple[tuple[float, Callable[[], object]], ...] = (
             (7.0, self._chat),
             (21.0, self._work),
-            (43.0, self._lose_and_find),
-            (75.0, self._rebuild),
+            (67.0, self._lose_and_find),
+            (90.0, self._rebuild),
             (240.0, self._claim),
             (300.0, self._cron),
         )
@@ -88,13 +92,14 @@ class _Movers:
         for mean_s, call in lively:
             timeline.every(lambda mean_s=mean_s: mean_s * self._rng.uniform(0.6, 1.4), _ignore(call))  # type: ignore[misc]
 
-    def _calm_agents(self) -> list[Agent]:
-        """Root agents that are well and may be disturbed."""
-        now = self._deployment.now()
+    def _calm_agents(self, *, is_rested: bool = False) -> list[Agent]:
+        """Root agents that are well; `is_rested` = and were left alone for so long that it is no flapping."""
+        now, now_s = self._deployment.now(), self._deployment.clock.monotonic()
         return [
             agent
             for what in _REACHABLE
             for workspace in self._world.showing(what)
+            if not is_rested or now_s - self._disturbed_s.get(workspace.id, -_REST_S) >= _REST_S
             for agent in workspace.agents
             if agent.parent_id is None
             and agent.status(now) == "connected"
@@ -113,10 +118,11 @@ class _Movers:
                 plays.post_app_status(self._deployment, agent, "ccw", "working", self._rng.choice(_WORK))
 
     def _lose_and_find(self) -> None:
-        agents = self._calm_agents()
+        agents = self._calm_agents(is_rested=True)
         if not agents:
             return
         agent = self._rng.choice(agents)
+        self._disturbed_s[agent.workspace_id] = self._deployment.clock.monotonic()
         process = agent.process + 1
         plays.kill(self._deployment, agent)
 
@@ -127,11 +133,13 @@ class _Movers:
         self._deployment.timeline.after(self._rng.uniform(8, 25), back)
 
     def _rebuild(self) -> None:
-        calm = {agent.workspace_id for agent in self._calm_agents()}
+        calm = {agent.workspace_id for agent in self._calm_agents(is_rested=True)}
         candidates = [ws for ws in self._world.showing("healthy") if ws.id in calm]
         if not candidates:
             return
         workspace = self._rng.choice(candidates)
+        self._disturbed_s[workspace.id] = self._deployment.clock.monotonic()
+        self._deployment.forget_builds(workspace, _BUILDS_KEPT)
 
         def start_again() -> None:
             queueing.queue_build(self._deployment, workspace, "start", workspace.owner_id)

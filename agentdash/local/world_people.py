@@ -213,6 +213,9 @@ def publish_version(
         )
         for old in before.presets
     ]
+    for workspace in deployment.live_workspaces():
+        if workspace.template_id == template_id:
+            deployment.touch(workspace)
     return version
 
 

@@ -132,3 +132,22 @@ async def test_run_plays_on_the_injected_clock_until_cancelled() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+def test_nobody_flaps_and_old_builds_are_forgotten() -> None:
+    world, clock = moving()
+    deployment = world.deployment
+    changes: dict[str, list[float]] = {}
+    last: dict[str, str] = {}
+    for _ in range(720):
+        play(world, clock, 5)
+        for workspace in world.showing("healthy"):
+            for agent in workspace.agents:
+                status = agent.status(deployment.now())
+                if last.get(agent.id, status) != status:
+                    changes.setdefault(agent.id, []).append(clock.monotonic())
+                last[agent.id] = status
+    assert changes
+    for times in changes.values():
+        assert all(later - first > 600 for first, later in zip(times, times[2:], strict=False))
+    assert max(len(workspace.builds) for workspace in deployment.live_workspaces()) <= 23

@@ -350,3 +350,15 @@ def test_delete_can_fail_too() -> None:
     wait(world, 60)
     assert workspace.latest_build.status == "failed"
     assert not workspace.is_deleted
+
+
+def test_new_process_of_the_parent_gives_sub_agents_new_ids() -> None:
+    stage = Stage(with_plan(devcontainers=(BOX,)))
+    stage.wait()
+    old = stage.workspace.agents[1]
+    assert old.latency
+    plays.restart(stage.deployment, stage.agent, stage.player.plan_of(stage.agent))
+    assert stage.workspace.agents == [stage.agent]
+    stage.wait()
+    new = stage.workspace.agents[1]
+    assert (new.name, new.id != old.id) == (old.name, True)
