@@ -717,6 +717,8 @@ def test_how_a_script_ended(status: str | None, code: int | None, words: str) ->
 # Anything at all
 
 
+CLEAN = st.text(st.characters(exclude_categories=["C", "Z"]), max_size=8)
+"""As the model has it: cleaned before."""
 WORDS = st.one_of(
     st.sampled_from(
         [
@@ -737,7 +739,7 @@ WORDS = st.one_of(
             *("ok", "exit_failure", "timed_out", "pipes_left_open", "idle", "failure", "unhealthy", ""),
         ]
     ),
-    st.text(max_size=8),
+    CLEAN,
 )
 MOMENTS = st.one_of(
     st.none(),
@@ -746,7 +748,7 @@ MOMENTS = st.one_of(
 )
 SCRIPTS = st.builds(
     make_script,
-    name=st.text(max_size=4),
+    name=CLEAN,
     status=st.one_of(st.none(), WORDS),
     exit_code=st.one_of(st.none(), st.integers()),
     run_on_start=st.booleans(),
@@ -757,7 +759,7 @@ APPS = st.builds(
     make_app,
     health=WORDS,
     hidden=st.booleans(),
-    statuses=st.lists(st.builds(AppStatus, WORDS, st.text(max_size=5)), max_size=2).map(tuple),
+    statuses=st.lists(st.builds(AppStatus, WORDS, CLEAN), max_size=2).map(tuple),
 )
 ANY_AGENT = st.builds(
     make_agent,
@@ -790,7 +792,7 @@ ANY_BUILD = st.builds(
         started_at=MOMENTS,
         completed_at=MOMENTS,
         canceled_at=MOMENTS,
-        error=st.text(max_size=20),
+        error=st.lists(CLEAN, max_size=2).map("\n".join),
         queue_position=st.integers(-5, 5),
         queue_size=st.integers(-5, 5),
     ),
@@ -807,7 +809,7 @@ HISTORY = st.lists(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(
     build=ANY_BUILD,
     agent=st.one_of(st.none(), ANY_AGENT),
@@ -832,7 +834,7 @@ def test_any_row_has_a_verdict_and_none_raises(
     )
     judged = verdict(workspace, agent, NOW, history, read_at=read_at)
     assert judged.text
-    assert "\n" not in judged.text or "\n" in build.job.error
+    assert "\n" not in judged.text
     assert Severity.WELL <= judged.severity <= Severity.UNUSABLE
     assert judged.kind in ("well", "moving", "broken", "off", "unknown")
     assert judged.kind != "broken" or judged.severity >= Severity.DEGRADED
