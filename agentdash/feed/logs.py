@@ -15,9 +15,14 @@ from agentdash.feed.context import Context
 from agentdash.feed.streams import End, GiveUp, KeptStream, TryAgain, problem_of
 from agentdash.state import convert
 from agentdash.state import events as ev
-from agentdash.state.freshness import Problem
+from agentdash.state.freshness import Problem, StreamState
 from agentdash.state.model import LogLine, Workspace
 
+POLLED = Problem(
+    "LogPolled",
+    "A build is under way",
+    "The server follows the log no further; it is read every few seconds until the build ends.",
+)
 ENDED = Problem(
     "LogEnded", "The agent has ended", "A newer build has taken its place; this is its whole log."
 )
@@ -88,22 +93,26 @@ class AgentLog:
     async def _ended(self, end: End) -> GiveUp | TryAgain:
         """The server closes in order both when it restarts and when a newer build has been queued: REST decides."""
         ctx = self._ctx
-        problem = problem_of(end)
-        if end.has_spoken:
-            ctx.emit(ev.LogGapFound(self._agent_id, ctx.server_now(), problem.title))
+        problem, cut_at = problem_of(end), ctx.server_now()
         if isinstance(end.error, errors.Forbidden):
             return GiveUp(problem)
+        self._stream.say(StreamState.CONNECTING, problem)
         try:
-            if await self._is_current():
-                # Lines may have become visible out of order while nobody listened.
-                await self._read_again()
-                return TryAgain(problem)
-            await self._read_to_the_end()
+            if not await self._is_current():
+                self._stream.say(StreamState.RETRYING, POLLED)
+                await self._read_to_the_end()
+                return GiveUp(ENDED)
+            if end.has_spoken:
+                ctx.emit(ev.LogGapFound(self._agent_id, cut_at, problem.title))
+            # Lines may have become visible out of order while nobody listened.
+            await self._read_again()
         except (errors.NotFound, errors.Gone):
             return GiveUp(ENDED)
         except ApiError as error:
+            if end.has_spoken:
+                ctx.emit(ev.LogGapFound(self._agent_id, cut_at, problem.title))
             return TryAgain(convert.problem(error))
-        return GiveUp(ENDED)
+        return TryAgain(problem)
 
     async def _is_current(self) -> bool:
         """Whether the agent is in the latest build, and that build is not being replaced."""

@@ -79,6 +79,7 @@ def feed_settings(settings: Settings) -> FeedSettings:
         sweep_bytes_per_s=sweep.bytes_per_s,
         sweep_pages_per_minute=sweep.pages_per_minute,
         trouble_interval_s=intervals.trouble_s,
+        prebuilds_interval_s=intervals.pools_s,
         watch_cap=settings.watch_cap,
         reread_s=min(intervals.refresh_s, SILENT_DISCONNECT_S),
         ports_s=intervals.ports_s,

@@ -72,21 +72,21 @@ class KeptStream:
         ctx = self._ctx
         backoff = ctx.backoff()
         while True:
-            self._say(StreamState.CONNECTING)
+            self.say(StreamState.CONNECTING)
             began = ctx.clock.monotonic()
             end = await self._listen(connect, take)
             # A connection that never spoke was not healthy, however long it stayed open.
             backoff.ended(ctx.clock.monotonic() - began if end.has_spoken else 0.0)
             verdict = await ended(end)
             if isinstance(verdict, GiveUp):
-                self._say(StreamState.STOPPED, verdict.problem)
+                self.say(StreamState.STOPPED, verdict.problem)
                 return
             delay = backoff.delay(retry_after(end.error))
             if end.error is not None and end.error.is_final and is_of_deployment(end.error):
                 delay = max(delay, ctx.settings.refused_retry_s)
             if retrying is not None:
                 retrying(verdict.problem, delay)
-            self._say(StreamState.RETRYING, verdict.problem, delay)
+            self.say(StreamState.RETRYING, verdict.problem, delay)
             if await self._alarm.wait(delay):
                 backoff.reset()
 
@@ -96,7 +96,7 @@ class KeptStream:
                 async for item in items:
                     if not self.is_live:
                         self.is_live = True
-                        self._say(StreamState.LIVE)
+                        self.say(StreamState.LIVE)
                     take(item)
         except ApiError as error:
             return End(error, self.is_live)
@@ -105,7 +105,8 @@ class KeptStream:
         finally:
             self.is_live = False
 
-    def _say(self, state: StreamState, problem: Problem | None = None, delay: float | None = None) -> None:
+    def say(self, state: StreamState, problem: Problem | None = None, delay: float | None = None) -> None:
+        """Tell a state of this stream."""
         now = self._ctx.clock.now()
         retry_at = None if delay is None else now + timedelta(seconds=delay)
         self._ctx.emit(ev.StreamChanged(self.id, state, now, retry_at, problem))

@@ -129,6 +129,7 @@ async def test_what_a_stop_still_writes_is_shown(served: Served) -> None:
         stream = f"logs:{agent.id}"
         await it.until(lambda s: stream in s.streams and s.streams[stream].state is StreamState.LIVE)
         await it.do("stop", key)
-        await it.until(lambda s: agent.id in s.logs and s.logs[agent.id].gaps)
+        await it.until(lambda s: s.streams[stream].state is StreamState.RETRYING)
         deployment.append_logs(agent, agent.log_sources[0].id, [("info", "bye")])
-        await it.until(lambda s: [line.text for line in s.logs[agent.id].lines] == ["bye"])
+        await it.until(lambda s: agent.id in s.logs)
+        assert [line.text for line in it.state.logs[agent.id].lines] == ["bye"]

@@ -99,6 +99,8 @@ async def test_a_stop_closes_the_stream_and_the_rest_is_read_until_the_build_end
         world.source.log_lines[AGENT] = lines(1, 2)
         stream.close()
         await settle()
+        assert state_of(world) is StreamState.RETRYING
+        assert world.told(ev.LogGapFound) == []
         world.source.log_lines[AGENT] = lines(1, 2, 3)
         await world.clock.advance(2)
         assert shown(world) == [1, 2, 3]
