@@ -8,19 +8,12 @@ written for one changed row and for an idle second.
 from __future__ import annotations
 
 import asyncio
-import os
-import pty
 import random
-import select
-import statistics
-import struct
-import subprocess
 import sys
-import termios
 import time
-from fcntl import ioctl
 
-COLUMNS, LINES = 120, 50
+from ui_pty import running, spread
+
 KEYS = 60
 
 
@@ -102,69 +95,24 @@ def program(rows: int, rate: int) -> None:
     Bench().run()
 
 
-def read(descriptor: int, wait_s: float) -> bytes:
-    """What the program writes within a time; returns at the first silence of 20 ms after something came."""
-    seen, until = b"", time.perf_counter() + wait_s
-    while (left := until - time.perf_counter()) > 0:
-        if not select.select([descriptor], [], [], min(left, 0.02) if seen else left)[0]:
-            if seen:
-                break
-            continue
-        seen += os.read(descriptor, 1 << 20)
-    return seen
-
-
 def main(rows: int, rate: int) -> None:
     """Measure from outside."""
-    outer, inner = pty.openpty()
-    ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-    env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
     started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, __file__, "--inside", str(rows), str(rate)],
-        stdin=inner,
-        stdout=inner,
-        stderr=inner,
-        env=env,
-        start_new_session=True,
-    )
-    os.close(inner)
-    try:
-        seen = b""
-        while b"ws-00003" not in seen:
-            seen += read(outer, 5)
-        print(
-            f"{rows} rows, {rate} updates/s, {COLUMNS}x{LINES}; start to rows {time.perf_counter() - started:.2f} s"
-        )
-        times = []
-        for number in range(KEYS):
-            while select.select([outer], [], [], 0)[0]:
-                os.read(outer, 1 << 20)
-            began = time.perf_counter()
-            os.write(outer, b"j")
-            # The cursor's sign stands at the row that the key leads to.
-            answer = b""
-            while "▌".encode() not in answer and time.perf_counter() - began < 1.5:
-                if select.select([outer], [], [], 0.5)[0]:
-                    answer += os.read(outer, 1 << 20)
-            times.append((time.perf_counter() - began) * 1000)
-            time.sleep(0.03 + 0.001 * (number % 17))
-        times.sort()
-        print(
-            f"key to paint: median {statistics.median(times):.1f} ms, p95 {times[int(len(times) * 0.95)]:.1f} ms, "
-            f"worst {times[-1]:.1f} ms"
-        )
+    with running(__file__, str(rows), str(rate)) as terminal:
+        terminal.wait_for(b"ws-00003")
+        print(f"{rows} rows, {rate} updates/s; start to rows {time.perf_counter() - started:.2f} s")
+        cpu, began = terminal.cpu_s(), time.perf_counter()
+        # The cursor's sign stands at the row that the key leads to.
+        times = terminal.key_times(b"j", KEYS, lambda answer: "▌".encode() in answer)
+        busy = (terminal.cpu_s() - cpu) / (time.perf_counter() - began)
+        print(f"  key to paint: {spread(times)}; CPU {busy:.0%}")
         if not rate:
-            os.write(outer, b"g")
-            read(outer, 0.5)
-            os.write(outer, b"x")
-            print(f"one changed row: {len(read(outer, 1.0))} bytes")
+            terminal.send(b"g")
+            terminal.read(0.5)
+            terminal.send(b"x")
+            print(f"  one changed row: {len(terminal.read(1.0))} bytes")
             time.sleep(0.2)
-            print(f"idle second: {len(read(outer, 1.0))} bytes")
-    finally:
-        process.kill()
-        process.wait()
-        os.close(outer)
+            print(f"  idle second: {len(terminal.read(1.0))} bytes")
 
 
 if __name__ == "__main__":

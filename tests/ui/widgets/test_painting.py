@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.segment import Segment
 from rich.style import Style
 
 from agentdash.present.cells import Cell, Span, Tone
 from agentdash.text.width import cell_width
-from agentdash.ui.widgets.painting import fit, line_strip, segments
+from agentdash.ui.widgets.painting import fit, line_strip, segments, strip_of
 
 # Whole letters, as the gate for foreign text lets them through: nothing waits at the end to join what follows.
 TEXT = st.lists(st.sampled_from([*"ab/é漢字👩.… ", "e\u0301", "👩\u200d💻", "❤\ufe0f"]), max_size=20).map(
@@ -70,3 +71,18 @@ def test_a_line_has_exactly_its_width(cells: list[Cell], width: int) -> None:
 def test_markup_is_only_text() -> None:
     strip = line_strip([Cell("[red]x[/] [/nothing]")], 25, lambda tone: Style())
     assert strip.text.rstrip() == "[red]x[/] [/nothing]"
+
+
+def test_blanks_join_what_stands_beside_them_on_the_same_ground() -> None:
+    red, dim, tint = Style(color="red"), Style(color="blue"), Style(color="red", bgcolor="green")
+    under = Style(color="red", underline=True)
+
+    def joined(*parts: tuple[str, Style]) -> list[str]:
+        strip = strip_of([Segment(*part) for part in parts], sum(len(text) for text, _ in parts))
+        return [segment.text for segment in strip]
+
+    assert joined((" ", dim), ("a", red), ("  ", dim), ("b", red)) == [" a  b"]
+    assert joined(("a", red), ("  ", dim), ("b", dim)) == ["a  ", "b"]
+    assert joined(("a", red), (" ", tint), ("b", tint)) == ["a", " b"]
+    assert joined(("a", under), (" ", red), ("b", red)) == ["a", " b"]
+    assert joined(("a", red), ("", dim), ("b", red)) == ["ab"]
