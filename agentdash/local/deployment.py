@@ -153,6 +153,16 @@ class Deployment:
                 self._agents.pop(agent.id, None)
         workspace.builds[1:-keep] = []
 
+    def forget_deleted(self, keep: int) -> None:
+        """Drop all but the newest `keep` deleted workspaces."""
+        deleted = [workspace for workspace in self.workspaces.values() if workspace.is_deleted]
+        for workspace in deleted[:-keep]:
+            del self.workspaces[workspace.id]
+            for build in workspace.builds:
+                self._builds.pop(build.id, None)
+                for agent in build.agents:
+                    self._agents.pop(agent.id, None)
+
     # looking up
 
     @property
@@ -169,13 +179,15 @@ class Deployment:
         agent = self._agents.get(agent_id)
         if agent is None:
             return None
-        return agent if agent in self.workspaces[agent.workspace_id].served_agents else None
+        workspace = self.workspaces.get(agent.workspace_id)
+        return agent if workspace is not None and agent in workspace.served_agents else None
 
     def is_in_latest_build(self, agent: Agent) -> bool:
         """Whether log follow may stay open: a newer build counts from the moment it is queued (§3.3)."""
-        workspace = self.workspaces[agent.workspace_id]
+        workspace = self.workspaces.get(agent.workspace_id)
         return (
-            not workspace.is_deleted
+            workspace is not None
+            and not workspace.is_deleted
             and agent.build_id == workspace.latest_build.id
             and agent.id in self._agents
         )
@@ -294,8 +306,9 @@ class Deployment:
 
     def touch_agent(self, agent: Agent) -> None:
         """Push a workspace event on the channel this agent's connection reports to."""
-        workspace = self.workspaces[agent.workspace_id]
-        self.touch(workspace, agent.owner_id_at_connect or None)
+        workspace = self.workspaces.get(agent.workspace_id)
+        if workspace is not None:
+            self.touch(workspace, agent.owner_id_at_connect or None)
 
     def add_log_source(
         self, agent: Agent, display_name: str, icon: str = "", source_id: str = ""

@@ -158,6 +158,7 @@ class _Movers:
         if claimed is None:
             return
         self._claimed.append(claimed)
+        deployment.forget_deleted(_BUILDS_KEPT)
         while len(self._claimed) > _CLAIMED_KEPT:
             oldest = self._claimed.pop(0)
             if not oldest.is_deleted and not oldest.latest_build.job.is_active:
