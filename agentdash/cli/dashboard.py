@@ -82,7 +82,7 @@ def _show(settings: Settings, environ: dict[str, str], child: LocalChild | None)
         # Textual draws on stderr; `agentdash 2>errors` is meant to keep the errors, not the screen.
         sys.__stderr__ = sys.__stdout__  # type: ignore[misc]  # the one place Textual takes it from
     context = make_context(settings)
-    app = AgentDash(context, _connector(settings, environ, child))
+    app = AgentDash(context, session_opener(settings, environ, child))
     app.run()
     return app.return_code or ExitCode.OK
 
@@ -133,7 +133,7 @@ def feed_settings(settings: Settings) -> FeedSettings:
     )
 
 
-def _connector(settings: Settings, environ: dict[str, str], child: LocalChild | None) -> Connect:
+def session_opener(settings: Settings, environ: dict[str, str], child: LocalChild | None = None) -> Connect:
     """What opens the session once the first frame is painted."""
 
     async def connect(post: Post, state: Callable[[], State]) -> Session:

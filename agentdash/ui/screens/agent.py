@@ -13,6 +13,7 @@ from agentdash.actions.target import Target
 from agentdash.present.cells import Cell, Tone
 from agentdash.present.describe import NAMES, agent_title, pane_heads
 from agentdash.state.store import Changes
+from agentdash.text.width import cell_width
 from agentdash.ui.context import Context
 from agentdash.ui.panes.apps import AppsPane
 from agentdash.ui.panes.base import AgentPane
@@ -250,7 +251,11 @@ class AgentScreen(BaseScreen):
         if view is None:
             return super().title_cells()
         line = agent_title(view.state, view.row, view.verdict, view.now, glyphs=view.glyphs)
-        return line.left, line.right
+        right = list(line.right)
+        # The state comes first and goes last: what follows it gives way on a narrow screen.
+        while len(right) > 1 and _width((*line.left, *right)) > self.app.size.width - 2:
+            right.pop()
+        return line.left, right
 
     def target_keys(self) -> list[str]:
         """This agent."""
@@ -399,3 +404,7 @@ class AgentScreen(BaseScreen):
         )
         if await self.app.push_screen_wait(Confirm(question, signs=self.context.signs)):
             paste(text)
+
+
+def _width(cells: Sequence[Cell]) -> int:
+    return sum(cell_width(cell.text) for cell in cells) + 2 * len(cells)

@@ -22,6 +22,14 @@ SHIFT_STEP = 16
 """Cells that one key moves sideways when lines are not wrapped."""
 
 
+def coarse(count: int) -> int:
+    """A count in steps that are worth a repaint: two leading digits from a hundred on, never more than there are."""
+    step = 1
+    while count // step >= 100:
+        step *= 10
+    return count // step * step
+
+
 class LogRows(LineView):
     """Rows of a log source. The place is a line, held by its key, and which of its rows stands at the upper edge.
 
@@ -169,7 +177,7 @@ class LogRows(LineView):
         place = self._source.position(self._last_key)
         if place < count and self._source.line(place).key == self._last_key:
             place += 1
-        return max(0, count - place)
+        return coarse(max(0, count - place))
 
     def _tell(self) -> None:
         state = (self.is_following, self.new_lines)
