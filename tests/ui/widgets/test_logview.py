@@ -10,6 +10,7 @@ from textual.message import Message
 from agentdash.present.cells import Cell, Span, Tone
 from agentdash.text.sgr import parse
 from agentdash.ui.widgets.glyphs import ASCII
+from agentdash.ui.widgets.logrows import coarse
 from agentdash.ui.widgets.logview import ListSource, LogLine, LogView
 from tests.ui.screen_text import painting, screen_lines, style_at
 
@@ -340,3 +341,16 @@ async def test_without_colour_a_hit_is_still_seen(monkeypatch: pytest.MonkeyPatc
         await pilot.pause()
         assert style_at(app, "not").reverse
         assert not style_at(app, "npm").reverse
+
+
+def test_new_lines_are_counted_in_steps_worth_a_repaint() -> None:
+    assert [coarse(n) for n in (0, 7, 99, 100, 129, 999, 1234, 98765)] == [
+        0,
+        7,
+        99,
+        100,
+        120,
+        990,
+        1200,
+        98000,
+    ]
