@@ -55,6 +55,10 @@ class Application:
             "deployment": self._runtime.deployment,
             "viewer": self._runtime.viewer,
         }
+        if self._runtime.faults.restart_requested:
+            # Told by a flag, since a fault plan knows no server; every poll finds it.
+            self._runtime.faults.restart_requested = False
+            self._runtime.drop_connections()
         send = HostileSend(self._runtime.faults, send).send
         try:
             fault = self._runtime.faults.take(scope.get("method", "GET"), path)

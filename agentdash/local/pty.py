@@ -23,7 +23,7 @@ from agentdash.local.streams import ACCEPT_FAILED, Close, RefusalError, Socket, 
 from agentdash.local.websocket import header_map
 from agentdash.wire.pty_input import Broken, InputDecoder, Resized, Typed
 
-SLOW_CLIENT_S = 25.0
+FROZEN_S = 12.0
 TEXT_CLOSE = Close(1003, "unexpected frame type read (expected MessageBinary): MessageText")
 DIAL_CLOSE = Close(1011, "dial workspace agent: agent is unreachable")
 _MAX_REASON = 123
@@ -102,10 +102,11 @@ class _Copy:
 
     async def output(self, client: PtyClient) -> Close | None:
         """Send output until the session ends; a client that takes nothing for 25 s is dropped."""
+        limit_s = self._runtime.sessions.limits.slow_client_s
         try:
             async for chunk in client.chunks():
                 if not self._is_mute():
-                    await asyncio.wait_for(self._socket.send_bytes(chunk), SLOW_CLIENT_S)
+                    await asyncio.wait_for(self._socket.send_bytes(chunk), limit_s)
         except TimeoutError:
             await self._socket.abort()
             return None
@@ -126,6 +127,10 @@ class _Copy:
             data = message.get("bytes")
             if data is None:
                 return TEXT_CLOSE
+            if self._agent.is_unreachable:
+                # A frozen agent: the terminal ends 12 s after the first input without an answer (pty.md §11).
+                await self._runtime.deployment.clock.sleep(FROZEN_S)
+                return Close()
             for item in decoder.feed(data):
                 if isinstance(item, Broken):
                     return Close()
@@ -137,7 +142,8 @@ class _Copy:
     def _is_mute(self) -> bool:
         # A dead agent ends no stream (contract: agents.md §1): the socket stays open and says nothing.
         is_cut = self._runtime.pty_faults.get(self._agent.id) is PtyFault.MUTE
-        return is_cut or self._agent.status(self._runtime.deployment.now()) != "connected"
+        is_lost = self._agent.status(self._runtime.deployment.now()) != "connected"
+        return is_cut or is_lost or self._agent.is_unreachable
 
 
 async def _start_terminal(runtime: Runtime, agent: Agent, request: ShellRequest) -> Terminal:

@@ -48,7 +48,7 @@ def shell_argv(shell: str, command: str) -> list[str]:
     if not command:
         return [shell, "-l"]
     if command.startswith("#!"):
-        interpreter = command[2:].splitlines()[0].split()
+        interpreter = command[2:].partition("\n")[0].split()
         if interpreter:
             return [*interpreter, "-c", command]
     return [shell, "-c", command]

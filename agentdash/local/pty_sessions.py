@@ -17,6 +17,7 @@ RING_SIZE = 65536
 MAX_MESSAGE = 32768
 IDLE_S = 300.0
 START_S = 30.0
+SLOW_CLIENT_S = 25.0
 _BACKLOG_HIGH = 256 * 1024
 _BACKLOG_LOW = 64 * 1024
 
@@ -55,10 +56,11 @@ class Terminal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Times of a session: without any client, and before the first one came."""
+    """Seconds of a session without any client, of one before the first came, and of a client that takes nothing."""
 
     idle_s: float = IDLE_S
     start_s: float = START_S
+    slow_client_s: float = SLOW_CLIENT_S
 
 
 class PtyClient:
@@ -161,8 +163,8 @@ class PtySessions:
     """All sessions of the deployment. Owns their timers and clean-up tasks."""
 
     def __init__(self, clock: Clock, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
         self._clock = clock
-        self._limits = limits or Limits()
         self._sessions: dict[Key, PtySession] = {}
         self._locks: dict[Key, asyncio.Lock] = {}
         self._timers: dict[Key, asyncio.Task[None]] = {}
@@ -193,7 +195,7 @@ class PtySessions:
                 session = PtySession(await start(), lambda: self._forget(key))
                 if not session.has_ended:
                     self._sessions[key] = session
-                    self._set_timer(key, self._limits.start_s)
+                    self._set_timer(key, self.limits.start_s)
         client = session.attach(rows, columns)
         self._cancel_timer(key)
         return session, client
@@ -202,7 +204,7 @@ class PtySessions:
         """A client left; the last one starts the idle timer."""
         session.detach(client)
         if not session.clients and self._sessions.get(key) is session:
-            self._set_timer(key, self._limits.idle_s)
+            self._set_timer(key, self.limits.idle_s)
 
     async def end_agent(self, agent_id: str) -> None:
         """End all sessions of an agent: its process stopped. Clients are not told, as by the real server, whose

@@ -49,6 +49,8 @@ class Runtime:
     pty_faults: dict[str, Enum] = field(default_factory=dict)
     """`pty.PtyFault` by agent id: what goes wrong with its terminals."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    drop_connections: Callable[[], None] = lambda: None
+    """Cuts every open connection by TCP."""
 
     def workspace_of(self, agent: Agent) -> Workspace:
         """The agent's workspace."""

@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import uvicorn
 from starlette.routing import BaseRoute
@@ -53,7 +54,6 @@ class Served:
     url: str
     token: Token
     runtime: Runtime
-    state: ServerState = field(repr=False)
 
     @property
     def deployment(self) -> Deployment:
@@ -67,8 +67,7 @@ class Served:
 
     def drop_connections(self) -> None:
         """Cut every open connection by TCP, as a killed server does (contract: README.md §7.3)."""
-        for connection in tuple(self.state.connections):
-            connection.transport.abort()
+        self.runtime.drop_connections()
 
 
 @asynccontextmanager
@@ -111,11 +110,12 @@ async def serve_in_loop(
             faults=faults or FaultPlan(),
         )
         state = ServerState()
+        runtime.drop_connections = partial(_drop, state)
         fleet = fleet_routes() if routes is None else routes
         groups = (stream_routes(), agent_routes(), devcontainer_routes(), fleet)
         application = Application(runtime, first_routes(*groups), RateLimiter(options.rate_limit))
         await stack.enter_async_context(_listening(application, listener, options, state, runtime.stopping))
-        yield Served(deployment.url, token, runtime, state)
+        yield Served(deployment.url, token, runtime)
 
 
 def _listen(port: int) -> socket.socket:
@@ -151,6 +151,11 @@ async def _listening(
         await _drain(state)
 
 
+def _drop(state: ServerState) -> None:
+    for connection in tuple(state.connections):
+        connection.transport.abort()
+
+
 async def _drain(state: ServerState) -> None:
     """Let streams say good-bye, then cut what is left."""
     if state.tasks:
@@ -163,6 +168,5 @@ async def _drain(state: ServerState) -> None:
         if not state.connections:
             return
         await asyncio.sleep(_DRAIN_STEP_S)
-    for connection in tuple(state.connections):
-        connection.transport.abort()
+    _drop(state)
     await asyncio.sleep(0)

@@ -12,10 +12,11 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from agentdash.local.clock import ManualClock
 from agentdash.local.processes import child_environment
 from agentdash.local.pty import PtyFault
 from agentdash.local.pty_process import Program, PtyProcess, shell_argv
-from agentdash.local.pty_sessions import Terminal
+from agentdash.local.pty_sessions import Limits, Terminal
 from agentdash.local.records import Agent, Deployment
 from agentdash.local.runtime import ShellRequest
 from agentdash.local.server import Served
@@ -55,9 +56,9 @@ async def terminal(
 
 
 async def read_until(socket: ClientConnection, word: str) -> str:
-    text = b""
+    text = bytearray()
     async with asyncio.timeout(10):
-        while word.encode() not in text:
+        while word.encode() not in text[-40_000:]:
             message = await socket.recv()
             assert isinstance(message, bytes)
             assert len(message) <= 32768
@@ -256,3 +257,34 @@ async def test_a_mute_agent_says_nothing_more_but_the_socket_pings(
         agent.is_beating, agent.disconnected_at, agent.last_connected_at = True, None, served.deployment.now()
         await send(socket, data="help\r")
         assert "size of this terminal" in await read_until(socket, "exit ")
+
+
+async def test_a_frozen_agent_ends_the_terminal_after_unanswered_input(
+    make_deployment: Callable[..., Deployment],
+    running_server: Callable[..., Any],
+    new_uuid: Callable[[], str],
+) -> None:
+    clock = ManualClock()
+    deployment = make_deployment(clock)
+    async with running_server(deployment) as served, terminal(served, new_uuid()) as socket:
+        await read_until(socket, "$ ")
+        first_agent(deployment).is_unreachable = True
+        await send(socket, data="ls\r")
+        # Loop turns, so that the server has read the input before time goes on.
+        await asyncio.wait_for(await socket.ping(), 5)
+        await clock.advance(12)
+        assert await close_of(socket) == (1000, "", b"")
+
+
+@pytest.mark.usefixtures("real_shell")
+async def test_a_client_that_stops_reading_is_dropped_and_the_others_go_on(
+    served: Served, new_uuid: Callable[[], str]
+) -> None:
+    served.runtime.sessions.limits = Limits(slow_client_s=0.3)
+    session = new_uuid()
+    command = "&command=read%20x%3B%20yes%20%7C%20head%20-c%209000000%3B%20echo%20en''d"
+    async with terminal(served, session, command) as quick, terminal(served, session, max_queue=1) as slow:
+        await send(quick, data="go\r")
+        await read_until(quick, "end\r\n")
+        code, _, _ = await close_of(slow)
+    assert code == 1006
