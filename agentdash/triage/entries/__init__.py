@@ -1,0 +1,1 @@
+"""What the catalogue says of each rule, one module a group."""

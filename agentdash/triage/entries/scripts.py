@@ -1,0 +1,161 @@
+"""Scripts of the agent (contract: triage.md §4.5)."""
+
+from __future__ import annotations
+
+from agentdash.triage.entries.entry import S1, S2, S3, S4, Entry
+
+_STARTUP = "docs: admin/templates/troubleshooting, startup script issues"
+_SYNC = "docs: admin/templates/startup-coordination/troubleshooting"
+
+ENTRIES = (
+    Entry(
+        "S01",
+        "Start script runs on and on",
+        S2,
+        "the agent is starting for ten minutes or twice as long as usual, and a start script has not ended",
+        "the last script decides when an agent is ready; none of them may stay in the foreground",
+        (
+            "a server was left in the foreground",
+            "it waits for input, or for a package lock",
+            "a very large clone or download",
+            "the network swallows its traffic",
+        ),
+        (
+            ("enter without waiting and look at what runs (`ps`)", "coder ssh --wait=no {agent}"),
+            ("give {suspect} a timeout, or send it to the background with its output redirected", ""),
+        ),
+        thresholds=("script_s", "slow_factor"),
+        reference=f"{_STARTUP}; #5749, #7757",
+    ),
+    Entry(
+        "S02",
+        "Start script timed out",
+        S2,
+        "a start script reached its time limit and was ended",
+        "the server calls such an agent healthy, and the log says nothing about it",
+        ("its limit is too short", "it hangs"),
+        (("read the last lines of {suspect}, make it faster or raise its `timeout`", "coder ssh {agent}"),),
+        reference=_STARTUP,
+    ),
+    Entry(
+        "S03",
+        "Start script failed",
+        S2,
+        "a start script ended with an error",
+        "a restart fails alike. The agent can be used; what the script should have set up is missing",
+        ("see the last lines of the script",),
+        (("read the log of {suspect} and correct it in {template}", "coder ssh {agent}"),),
+        reference=f"{_STARTUP}; #24449, #21946",
+    ),
+    Entry(
+        "S04",
+        "Script left its output open",
+        S3,
+        "a start script ended well, but something it started keeps its output open",
+        "after ten seconds this counts as an error, and what it started may have been killed",
+        ("a program was sent to the background without redirecting its output",),
+        (
+            (
+                "redirect the output of what {suspect} leaves running: `>/tmp/x.log 2>&1 &`",
+                "coder ssh {agent}",
+            ),
+        ),
+        reference=_STARTUP,
+    ),
+    Entry(
+        "S05",
+        "Start script without a time limit",
+        S4,
+        "a prebuild has a start script with no timeout",
+        "one that hangs keeps the prebuild out of the pool for ever",
+        ("the template sets no `timeout`",),
+        (("give {suspect} a timeout in {template}", ""),),
+    ),
+    Entry(
+        "S06",
+        "Connected, but never starts",
+        S1,
+        "the agent has been connected for a minute and has not reported anything",
+        "the server calls it healthy",
+        (
+            "the machine was suspended and resumed: its process will not report again",
+            "the agent cannot take in its manifest",
+            "something else holds the agent's token",
+        ),
+        (
+            ("restart the agent's process on the machine, or the workspace", "coder restart {ws}"),
+            ("let the template power machines off instead of suspending them", ""),
+        ),
+        thresholds=("created_s",),
+        reference="#18571",
+    ),
+    Entry(
+        "S07",
+        "Logins wait for the start scripts",
+        S4,
+        "the agent is starting, and a script that logins wait for has not ended",
+        "",
+        ("the template says so for this script",),
+        (("enter without waiting", "coder ssh --wait=no {agent}"),),
+        thresholds=("logins_wait_s",),
+    ),
+    Entry(
+        "S08",
+        "Scheduled script fails",
+        S3,
+        "the last run of a script with a schedule did not end well",
+        "a script that also runs at start shows its last run only",
+        ("see the last lines of the script",),
+        (("read the log of {suspect}", "coder ssh {agent}"),),
+    ),
+    Entry(
+        "S09",
+        "Stop script failed",
+        S3,
+        "the agent's stop scripts failed or took too long",
+        "",
+        (
+            "the provider ends the machine before the script has ended",
+            "older servers refuse the agent's token during a stop",
+        ),
+        (("read the stop script's log", "coder logs {ws}"),),
+        reference="#17108, #6175, #19467",
+    ),
+    Entry(
+        "S10",
+        "Script waits for another unit",
+        S2,
+        "a start script runs on, and its last line says that it waits for another one",
+        "a unit that has failed never completes",
+        ("the unit it waits for has failed, or waits in a circle",),
+        (("look at what waits for what", "coder ssh --wait=no {agent} -- coder exp sync list"),),
+        ("agent_logs",),
+        ("script_s",),
+        _SYNC,
+    ),
+    Entry(
+        "S11",
+        "Starting, and not one line of log",
+        S3,
+        "the agent has been starting for a minute, and none of its scripts has said anything",
+        "",
+        (
+            "the script prints nothing",
+            "the agent's `dir` does not exist",
+            "the log's directory cannot be written",
+        ),
+        (("enter without waiting and look at what runs", "coder ssh --wait=no {agent}"),),
+        ("agent_logs",),
+        ("no_log_s",),
+    ),
+    Entry(
+        "S12",
+        "Slower than usual",
+        S4,
+        "the start took more than twice the usual time of this template",
+        "",
+        ("see which step grew",),
+        (("look at the step that grew", "coder show {ws}"),),
+        thresholds=("slow_factor", "baseline_samples"),
+    ),
+)
