@@ -12,7 +12,7 @@ import random
 import sys
 import time
 
-from ui_pty import running, spread
+from tests.bench.ui_pty import running, spread
 
 KEYS = 60
 

@@ -10,7 +10,7 @@ import asyncio
 import sys
 import time
 
-from ui_pty import running, spread
+from tests.bench.ui_pty import running, spread
 
 KEYS = 60
 
