@@ -20,6 +20,15 @@ from agentdash.local.records_agent import Agent, AppStatus, Devcontainer, Latenc
 from agentdash.local.records_build import Build
 from agentdash.local.records_org import Workspace
 
+NO_DOCKER = (
+    500,
+    "Could not get containers",
+    (
+        'run docker ps: exit status 1: "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. '
+        'Is the docker daemon running?": exit status 1'
+    ),
+)
+"""What `…/containers` answers where no engine runs, as recorded."""
 _STATUSES_KEPT = 40
 
 # the connection

@@ -187,6 +187,14 @@ class Containers:
     failure: tuple[int, str, str] | None = None
 
 
+CONTAINERS_OFF = (
+    403,
+    "Dev Container feature not enabled.",
+    "To enable this feature, set CODER_AGENT_DEVCONTAINERS_ENABLE=true in the workspace.",
+)
+"""`failure` of an agent whose devcontainers feature is switched off: not a fault."""
+
+
 @dataclass(slots=True)
 class Latency:
     """Latency to one relay region."""
@@ -255,11 +263,7 @@ class Agent:
     frozen_metadata: set[str] = field(default_factory=set)
     """Keys whose script is stuck: nobody collects them any more."""
     ports: list[Port] = field(default_factory=list)
-    containers: Containers = field(
-        default_factory=lambda: Containers(
-            failure=(403, "Dev Container feature not enabled.", "Set CODER_AGENT_DEVCONTAINERS_ENABLE=true.")
-        )
-    )
+    containers: Containers = field(default_factory=lambda: Containers(failure=CONTAINERS_OFF))
     process: int = 0
     """Counts the agent's processes on this row; what an earlier one had still to do is dropped."""
     is_unreachable: bool = False

@@ -14,6 +14,7 @@ from agentdash.local import devcontainers
 from agentdash.local.blueprints import AgentPlan, AppPlan, ScriptPlan
 from agentdash.local.deployment import AGENT_API_VERSION, Deployment
 from agentdash.local.records_agent import (
+    CONTAINERS_OFF,
     Agent,
     App,
     Containers,
@@ -25,14 +26,6 @@ from agentdash.local.records_agent import (
 )
 from agentdash.local.records_build import Build, Resource
 
-NO_DOCKER = (
-    500,
-    "Could not get containers",
-    (
-        'run docker ps: exit status 1: "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. '
-        'Is the docker daemon running?": exit status 1'
-    ),
-)
 PIPES_WARNING = (
     "WARNING: script exited successfully, but output pipes were not closed after 10s. "
     "This usually means a child process was started with references to stdout or stderr."
@@ -69,7 +62,7 @@ def make_agent(deployment: Deployment, build: Build, resource: Resource, plan: A
             )
             for item in plan.metadata
         ],
-        containers=Containers(failure=None if plan.has_docker or plan.devcontainers else NO_DOCKER),
+        containers=Containers(failure=None if plan.has_docker or plan.devcontainers else CONTAINERS_OFF),
     )
     for script in plan.scripts:
         source = deployment.add_log_source(agent, script.display_name, script.icon)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from agentdash.local import world_boxes
 from agentdash.local import world_templates as plans
 from agentdash.local.blueprints import Blueprint, MetadataPlan, change_agent, change_script, find_agent_plan
 from agentdash.local.plays import with_failing_build
@@ -81,7 +82,9 @@ def _image_missing() -> Blueprint:
 
 
 def _site_box_broken() -> Blueprint:
-    return change_agent(plans.BOXES, "main", devcontainers=(plans.API_BOX, plans.BROKEN_BOX))
+    return change_agent(
+        world_boxes.BOXES, "main", devcontainers=(world_boxes.API_BOX, world_boxes.BROKEN_BOX)
+    )
 
 
 def _pipes_open() -> Blueprint:
@@ -110,8 +113,8 @@ CAST: tuple[Part, ...] = (
     Part("chen", "search", "web", hours=2.4),
     Part("dalia", "shop-frontend", "web", "stopped", hours=26),
     Part("emil", "cart", "web", "start_error", hours=1.2, blueprint=_disk_full),
-    Part("farah", "spike", "web", "canceled_pending", hours=1.9),
-    Part("gus", "try-bun", "web", "canceled_running", hours=2.5),
+    Part("farah", "spike", "data", "canceled_pending", hours=1.9),
+    Part("gus", "try-rapids", "data", "canceled_running", hours=2.5),
     Part("gus", "shop", "web", "starting", hours=0.004),
     Part("kofi", "storefront", "web", "claimed", hours=3.0),
     Part("june", "storefront", "web", "claiming", hours=0.001),

@@ -17,6 +17,7 @@ from agentdash.local.records_org import (
     TemplateVersion,
     User,
 )
+from agentdash.local.world_boxes import BOXES
 
 OWNER, TEMPLATE_ADMIN, MEMBER = "ops", "tara", "mara"
 """User names of the three accounts that a test or a demo logs in with."""
@@ -119,7 +120,7 @@ def _templates(deployment: Deployment, desired_web: int | None, desired_go: int 
     ai = _template(deployment, "ai-task", "AI task", "/icon/claude.svg", "A coding agent and its session")
     _version(deployment, ai, "ai-task-v12", plans.AI)
     boxes = _template(deployment, "devcontainers", "Dev Containers", "/icon/container.svg", "envbox")
-    _version(deployment, boxes, "devcontainers-v8", plans.BOXES)
+    _version(deployment, boxes, "devcontainers-v8", BOXES)
     return Catalogue(web, data, go, vm, ai, boxes)
 
 
