@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import platform
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 
 from agentdash.local import bus as topics
@@ -19,68 +16,16 @@ from agentdash.local.errors import ApiError
 from agentdash.local.host_agent import HostAgent
 from agentdash.local.host_containers import SCAN_S, CommandError, Engine
 from agentdash.local.host_devcontainers import Devcontainers
-from agentdash.local.host_machine import PortScanner, architecture, gauges
-from agentdash.local.host_scripts import PIPES_OPEN_S, ScriptRoom, ScriptRunner
+from agentdash.local.host_machine import PortScanner, gauges
+from agentdash.local.host_records import AGENT_NAME, HostOptions, add_agent, add_workspace
+from agentdash.local.host_scripts import ScriptRoom, ScriptRunner
 from agentdash.local.processes import child_environment, login_shell
 from agentdash.local.pty_process import Program, PtyProcess, shell_argv
-from agentdash.local.records import (
-    Agent,
-    App,
-    Build,
-    Containers,
-    Job,
-    Latency,
-    Providers,
-    Resource,
-    Script,
-    Template,
-    TemplateVersion,
-    User,
-    Workspace,
-)
+from agentdash.local.records import Agent, Build, Containers, Providers
 from agentdash.local.runtime import Runtime, ShellRequest
 
-TEMPLATE_NAME = "this-machine"
-AGENT_NAME = "main"
 BOX_ICON = "/emojis/1f4e6.png"
 STEP_S = 0.15
-_CLOSED_PORT = 9
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One sample script of the package and how it is declared."""
-
-    file: str
-    display_name: str
-    cron: str = ""
-    run_on_start: bool = True
-    run_on_stop: bool = False
-    start_blocks_login: bool = False
-    timeout_s: float = 0
-
-
-SAMPLES = (
-    Sample("welcome.sh", "Welcome"),
-    Sample("install.sh", "Install dependencies", start_blocks_login=True, timeout_s=300),
-    Sample("dotfiles.sh", "Dotfiles"),
-    Sample("watcher.sh", "File watcher"),
-    Sample("heartbeat.sh", "Heartbeat", cron="*/30 * * * * *", run_on_start=False),
-    Sample("goodbye.sh", "Goodbye", run_on_start=False, run_on_stop=True, timeout_s=30),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class HostOptions:
-    """What tests change: other scripts, a shorter wait for pipes, another folder or container command."""
-
-    samples: Sequence[Sample] = SAMPLES
-    scripts: dict[str, str] = field(default_factory=dict)
-    """Text of a sample by file name, instead of the package's."""
-    pipes_open_s: float = PIPES_OPEN_S
-    folder: Path | None = None
-    container_command: str | None = None
-    shell: str = ""
 
 
 @asynccontextmanager
@@ -114,7 +59,7 @@ class Host:
         self._scanned = Containers()
         self._tasks: set[asyncio.Task[None]] = set()
         self._playing = asyncio.Lock()
-        self.workspace = self._make_workspace(runtime.viewer)
+        self.workspace = add_workspace(runtime.deployment, runtime.viewer)
 
     @property
     def agent(self) -> Agent | None:
@@ -125,9 +70,7 @@ class Host:
         """Begin the first build; returns at once."""
         self._runtime.shells[self.workspace.id] = self._open_shell
         self.workspace.player = self._play
-        build = queueing.queue_build(
-            self._deployment, self.workspace, "start", self._runtime.viewer.id, version_id=self._version_id
-        )
+        build = queueing.queue_build(self._deployment, self.workspace, "start", self._runtime.viewer.id)
         # It does not wait in the fleet's queue: whoever starts the program wants to see this machine.
         build.job.started_at = self._deployment.now()
         if self._deployment.daemons:
@@ -169,12 +112,14 @@ class Host:
         if error:
             queueing.finish_job(self._deployment, build, error=error)
             return
-        now = self._deployment.now()
-        resource = Resource(self._deployment.new_id(), "this_machine", "main", now)
-        resource.metadata = [("host", platform.node(), False), ("kernel", platform.release(), False)]
-        build.resources.append(resource)
-        agent = self._make_agent(build, resource)
-        resource.agents.append(agent)
+        agent = add_agent(
+            self._deployment,
+            build,
+            options=self._options,
+            folder=self._folder,
+            port=self._runtime.port,
+            providers=Providers(self._ports, self._read_containers, self._recreate, self._delete),
+        )
         self._say(build, stage, "this_machine.main: Creation complete after 0s")
         self._say(build, "Cleaning Up", "", by_daemon=True)
         queueing.finish_job(self._deployment, build)
@@ -204,113 +149,6 @@ class Host:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    # records
-
-    def _make_workspace(self, owner: User) -> Workspace:
-        deployment = self._deployment
-        now = deployment.now()
-        organization = deployment.organization
-        template = Template(
-            deployment.new_id(), TEMPLATE_NAME, "This machine", organization.id, now, now, owner.id
-        )
-        template.description = "The machine this program runs on, as a workspace."
-        deployment.add_template(template)
-        job = Job(deployment.new_id(), now, deployment.new_id(), owner.id, type="template_version_import")
-        job.started_at = job.completed_at = now
-        version = TemplateVersion(deployment.new_id(), template.id, "v1", now, job)
-        deployment.add_version(version)
-        self._version_id = version.id
-        workspace = Workspace(
-            id=deployment.new_id(),
-            name=_workspace_name(),
-            owner_id=owner.id,
-            organization_id=organization.id,
-            template_id=template.id,
-            created_at=now,
-            updated_at=now,
-            last_used_at=now,
-        )
-        workspace.favorite_of.add(owner.id)
-        return deployment.add_workspace(workspace)
-
-    def _make_agent(self, build: Build, resource: Resource) -> Agent:
-        deployment = self._deployment
-        agent = Agent(
-            id=deployment.new_id(),
-            name=AGENT_NAME,
-            workspace_id=self.workspace.id,
-            build_id=build.id,
-            resource_id=resource.id,
-            created_at=deployment.now(),
-            kind="host",
-            architecture=architecture(),
-            operating_system=platform.system().lower(),
-            environment_variables={"CODER": "true"},
-            directory=str(self._folder),
-            metadata=[gauge.item() for gauge in gauges(str(self._folder))],
-            apps=self._make_apps(),
-            containers=Containers(),
-            providers=Providers(self._ports, self._read_containers, self._recreate, self._delete),
-            latency={"Coder Embedded Relay": Latency(0.2, preferred=True)},
-        )
-        for sample in self._options.samples:
-            source = deployment.add_log_source(agent, sample.display_name)
-            agent.scripts.append(
-                Script(
-                    id=deployment.new_id(),
-                    log_source_id=source.id,
-                    display_name=sample.display_name,
-                    script=self._text_of(sample),
-                    cron=sample.cron,
-                    run_on_start=sample.run_on_start,
-                    run_on_stop=sample.run_on_stop,
-                    start_blocks_login=sample.start_blocks_login,
-                    timeout_s=sample.timeout_s,
-                )
-            )
-        return agent
-
-    def _make_apps(self) -> list[App]:
-        new_id = self._deployment.new_id
-        own = f"http://127.0.0.1:{self._runtime.port}"
-        closed = f"http://127.0.0.1:{_CLOSED_PORT}"
-        top = "htop" if shutil.which("htop") else "top"
-        return [
-            App(
-                new_id(),
-                "deployment",
-                "Embedded deployment",
-                own,
-                healthcheck_url=f"{own}/healthz",
-                healthcheck_interval_s=5,
-                healthcheck_threshold=3,
-            ),
-            App(
-                new_id(),
-                "nothing",
-                "Nothing listens here",
-                closed,
-                healthcheck_url=f"{closed}/",
-                healthcheck_interval_s=5,
-                healthcheck_threshold=3,
-            ),
-            App(new_id(), "top", "Processes", command=top),
-            App(
-                new_id(),
-                "docs",
-                "Coder documentation",
-                "https://coder.com/docs",
-                external=True,
-                open_in="tab",
-            ),
-        ]
-
-    def _text_of(self, sample: Sample) -> str:
-        given = self._options.scripts.get(sample.file)
-        if given is not None:
-            return given
-        return (resources.files("agentdash.local") / "samples" / sample.file).read_text(encoding="utf-8")
 
     # the shell
 
@@ -396,10 +234,3 @@ class Host:
 
 def _cancel_error(build: Build) -> str:
     return "canceled" if build.job.canceled_at is not None else ""
-
-
-def _workspace_name() -> str:
-    """The machine's name in the form of a workspace name."""
-    name = platform.node().split(".")[0].lower()
-    cleaned = "".join(char if char.isalnum() and char.isascii() else "-" for char in name).strip("-")
-    return cleaned[:32] or "machine"

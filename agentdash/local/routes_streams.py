@@ -10,15 +10,14 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from agentdash.local import bus as topics
-from agentdash.local.errors import ApiError, CoderJSONResponse, bad_uuid, not_found
+from agentdash.local.errors import ApiError, CoderJSONResponse
 from agentdash.local.pty import pty_endpoint
-from agentdash.local.records import Agent, Build, Workspace
+from agentdash.local.records import Agent, Workspace
 from agentdash.local.render import (
-    Json,
     agent_logs_json,
     build_log_json,
     build_logs_text,
@@ -34,7 +33,7 @@ from agentdash.local.routes_agents import (
     read_containers,
     wants_text,
 )
-from agentdash.local.runtime import Runtime, is_uuid, runtime_of
+from agentdash.local.runtime import Runtime, runtime_of
 from agentdash.local.streams import (
     ACCEPT_FAILED,
     EVENT_RULES,
@@ -45,8 +44,10 @@ from agentdash.local.streams import (
     Close,
     EventStream,
     Socket,
+    Stream,
     StreamRules,
     compact_json,
+    routes_of,
     run_events,
     run_one_way,
 )
@@ -56,18 +57,7 @@ METADATA_TICK_S = 1.0
 METADATA_TICKS = 5
 """Ticks without news after which the metadata are sent all the same (contract: agents.md §6)."""
 
-Stream = Callable[[Scope, Receive, Send], Awaitable[None]]
 Emit = Callable[[str, object], Awaitable[None]]
-
-
-class _Endpoint:
-    """Makes Starlette hand the bare ASGI call to a stream, for plain requests and websockets alike."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._stream(scope, receive, send)
 
 
 def stream_routes() -> Sequence[BaseRoute]:
@@ -83,14 +73,9 @@ def stream_routes() -> Sequence[BaseRoute]:
         (f"{agent}/pty", pty_endpoint),
         (f"{workspace}/watch", workspace_sse),
         (f"{workspace}/watch-ws", workspace_ws),
-        (f"{workspace}/agent-connection-watch", connection_watch),
         ("/api/v2/workspacebuilds/{build_id}/logs", build_logs),
-        ("/api/experimental/watch-all-workspacebuilds", all_builds),
     )
-    routes: list[BaseRoute] = []
-    for path, stream in table:
-        routes += [Route(path, _Endpoint(stream), methods=["GET"]), WebSocketRoute(path, _Endpoint(stream))]
-    return routes
+    return routes_of(table)
 
 
 async def agent_logs(scope: Scope, receive: Receive, send: Send) -> None:
@@ -126,7 +111,7 @@ async def build_logs(scope: Scope, receive: Receive, send: Send) -> None:
     """`GET /workspacebuilds/{id}/logs`; follow sends one object per message (contract: fleet.md §4.1)."""
     runtime = runtime_of(scope)
     request = Request({**scope, "type": "http", "method": "GET"})
-    build = _find_build(runtime, request.path_params["build_id"])
+    build = runtime.build(request.path_params["build_id"])
     is_text = wants_text(request)
     after = _build_logs_after(request.query_params.get("after", ""))
     if "follow" not in request.query_params:
@@ -225,14 +210,14 @@ def _metadata_state(agent: Agent) -> list[object]:
 async def workspace_sse(scope: Scope, receive: Receive, send: Send) -> None:
     """`GET /workspaces/{id}/watch` (contract: fleet.md §3.1)."""
     runtime = runtime_of(scope)
-    workspace = find_workspace(runtime, scope["path_params"]["workspace_id"])
+    workspace = runtime.workspace(scope["path_params"]["workspace_id"])
     await _serve_events(runtime, receive, send, lambda emit: _workspace_events(runtime, workspace, emit))
 
 
 async def workspace_ws(scope: Scope, receive: Receive, send: Send) -> None:
     """`GET /workspaces/{id}/watch-ws`."""
     runtime = runtime_of(scope)
-    workspace = find_workspace(runtime, scope["path_params"]["workspace_id"])
+    workspace = runtime.workspace(scope["path_params"]["workspace_id"])
     await _serve_event_socket(
         runtime, Socket(scope, receive, send), lambda emit: _workspace_events(runtime, workspace, emit)
     )
@@ -246,91 +231,6 @@ async def _workspace_events(runtime: Runtime, workspace: Workspace, emit: Emit) 
         while True:
             await emit("data", workspace_json(runtime.deployment, workspace, runtime.viewer))
             await news.wait()
-
-
-async def connection_watch(scope: Scope, receive: Receive, send: Send) -> None:
-    """`GET /workspaces/{id}/agent-connection-watch` (contract: agents.md §8)."""
-    runtime = runtime_of(scope)
-    workspace = find_workspace(runtime, scope["path_params"]["workspace_id"])
-    wanted = Request({**scope, "type": "http", "method": "GET"}).query_params.get("agent_name", "")
-    socket = Socket(scope, receive, send)
-    await socket.accept(runtime.gate, ACCEPT_FAILED)
-
-    async def say(message: Json) -> None:
-        await socket.send_text(compact_json({"error": None, **message}) + "\n", split=True)
-
-    async def produce() -> Close:
-        told: tuple[object, object] = (None, None)
-        topic = topics.workspace_topic(workspace.id, workspace.owner_id)
-        async with runtime.deployment.bus.subscribe(topic) as news:
-            while True:
-                build = workspace.latest_build
-                job = {"transition": build.transition, "job_status": build.job.status}
-                if job != told[0]:
-                    await say({"build_update": job})
-                    told = job, None
-                if build.transition == "start" and build.job.status == "succeeded":
-                    found = _named_agent(build, wanted)
-                    if not isinstance(found, Agent):
-                        await say({"error": found})
-                        return Close(1000, "error")
-                    update = {"lifecycle": found.lifecycle_state, "id": found.id}
-                    if update != told[1]:
-                        await say({"agent_update": update})
-                        told = job, update
-                await news.wait()
-
-    await run_one_way(socket, produce, LOG_RULES, runtime.stopping)
-
-
-def _named_agent(build: Build, wanted: str) -> Agent | Json:
-    agents = build.visible_agents
-    if not agents:
-        return {"code": 3, "retryable": False, "message": "No agents found for the workspace."}
-    if not wanted and len(agents) > 1:
-        message = "More than one agent found; specify agent_name."
-        return {"code": 1, "retryable": False, "message": message}
-    for agent in agents:
-        if wanted in {"", agent.name}:
-            return agent
-    return {"code": 2, "retryable": False, "message": f'Agent "{wanted}" not found.'}
-
-
-async def all_builds(scope: Scope, receive: Receive, send: Send) -> None:
-    """`GET /api/experimental/watch-all-workspacebuilds`: finished builds (contract: fleet.md §3.2)."""
-    runtime = runtime_of(scope)
-    deployment = runtime.deployment
-    if "workspace-build-updates" not in deployment.experiments:
-        raise ApiError(
-            403,
-            "Workspace Build Updates Channel functionality requires enabling the "
-            "'workspace-build-updates' experiment.",
-        )
-    socket = Socket(scope, receive, send)
-    await socket.accept(runtime.gate, ACCEPT_FAILED)
-
-    async def produce() -> None:
-        told = {build.id for job, build in deployment.workspace_jobs() if not job.is_active}
-        async with deployment.bus.subscribe(topics.ALL_BUILDS_TOPIC) as news:
-            while True:
-                await news.wait()
-                for job, build in list(deployment.workspace_jobs()):
-                    if build.id not in told and job.status in {"succeeded", "failed", "canceled"}:
-                        told.add(build.id)
-                        await socket.send_text(compact_json(_build_event(runtime, build)) + "\n")
-
-    await run_one_way(socket, produce, LOG_RULES, runtime.stopping)
-
-
-def _build_event(runtime: Runtime, build: Build) -> Json:
-    return {
-        "workspace_id": build.workspace_id,
-        "workspace_name": runtime.deployment.workspaces[build.workspace_id].name,
-        "build_id": build.id,
-        "transition": build.transition,
-        "job_status": build.job.status,
-        "build_number": build.number,
-    }
 
 
 async def _serve_events(
@@ -376,32 +276,6 @@ async def _wait(runtime: Runtime, news: topics.Subscription) -> None:
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def find_workspace(runtime: Runtime, workspace_id: str) -> Workspace:
-    """The workspace of a path parameter.
-
-    Raises:
-        ApiError: 400 for a malformed id, 404 for an unknown one, 410 for a deleted one (contract: fleet.md §2).
-    """
-    if not is_uuid(workspace_id):
-        raise bad_uuid(workspace_id)
-    workspace = runtime.deployment.workspaces.get(workspace_id.lower())
-    if workspace is None or not runtime.can("read", workspace):
-        raise not_found()
-    if workspace.is_deleted:
-        hint = "you can view this workspace by specifying '?include_deleted=true' and trying again."
-        raise ApiError(410, f'Workspace "{workspace.name}" was deleted, {hint}')
-    return workspace
-
-
-def _find_build(runtime: Runtime, build_id: str) -> Build:
-    if not is_uuid(build_id):
-        raise bad_uuid(build_id)
-    build = runtime.deployment.find_build(build_id.lower())
-    if build is None or not runtime.can("read", runtime.deployment.workspaces[build.workspace_id]):
-        raise not_found()
-    return build
 
 
 def _build_logs_after(text: str) -> int:

@@ -11,10 +11,10 @@ from typing import cast
 from starlette.types import Scope
 
 from agentdash.local.auth import Gate
-from agentdash.local.errors import agent_not_found, bad_uuid
+from agentdash.local.errors import ApiError, agent_not_found, bad_uuid, not_found
 from agentdash.local.faults import FaultPlan
 from agentdash.local.pty_sessions import PtySessions, Terminal
-from agentdash.local.records import Agent, Deployment, User, Workspace
+from agentdash.local.records import Agent, Build, Deployment, User, Workspace
 from agentdash.local.rights import can
 
 STATE_KEY = "runtime"
@@ -72,6 +72,35 @@ class Runtime:
         if agent is None or not self.can("read", self.workspace_of(agent)):
             raise agent_not_found()
         return agent
+
+    def workspace(self, workspace_id: str) -> Workspace:
+        """The workspace of a path parameter.
+
+        Raises:
+            ApiError: 400 for a malformed id, 404 for an unknown one, 410 for a deleted one (contract: fleet.md §2).
+        """
+        if not is_uuid(workspace_id):
+            raise bad_uuid(workspace_id)
+        workspace = self.deployment.workspaces.get(workspace_id.lower())
+        if workspace is None or not self.can("read", workspace):
+            raise not_found()
+        if workspace.is_deleted:
+            hint = "you can view this workspace by specifying '?include_deleted=true' and trying again."
+            raise ApiError(410, f'Workspace "{workspace.name}" was deleted, {hint}')
+        return workspace
+
+    def build(self, build_id: str) -> Build:
+        """The build of a path parameter.
+
+        Raises:
+            ApiError: 400 for a malformed id, 404 for an unknown or unreadable one.
+        """
+        if not is_uuid(build_id):
+            raise bad_uuid(build_id)
+        build = self.deployment.find_build(build_id.lower())
+        if build is None or not self.can("read", self.deployment.workspaces[build.workspace_id]):
+            raise not_found()
+        return build
 
 
 def runtime_of(scope: Scope) -> Runtime:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.utils import ClientDisconnected
 
@@ -22,6 +23,7 @@ from agentdash.local.clock import Clock
 from agentdash.local.websocket import handshake_fault, header_map
 
 _T = TypeVar("_T")
+Stream = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PING_INTERVAL_S = 15.0
 SEND_TIMEOUT_S = 10.0
@@ -233,6 +235,24 @@ async def run_events(
 
     await first_of(produce(), watch_client(), ping(), watch_stop())
     await stream.finish()
+
+
+class _Endpoint:
+    """Makes Starlette hand the bare ASGI call to a stream, for plain requests and websockets alike."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._stream(scope, receive, send)
+
+
+def routes_of(table: Iterable[tuple[str, Stream]]) -> list[BaseRoute]:
+    """Routes of streams, each for plain requests and for websockets, so that both are judged alike."""
+    routes: list[BaseRoute] = []
+    for path, stream in table:
+        routes += [Route(path, _Endpoint(stream), methods=["GET"]), WebSocketRoute(path, _Endpoint(stream))]
+    return routes
 
 
 def _handshake_refusal(status: int, sentence: str, failure: str) -> Response:

@@ -14,8 +14,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from agentdash.local import bus as topics
-from agentdash.local.child import describe, embedded_deployment
-from agentdash.local.host import HostOptions, Sample
+from agentdash.local.embedded import describe, embedded_deployment
+from agentdash.local.host_records import HostOptions, Sample
 from agentdash.local.records import Agent, Workspace
 from agentdash.local.server import Served
 

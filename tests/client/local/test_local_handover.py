@@ -18,21 +18,15 @@ from websockets.asyncio.client import connect
 from agentdash.local.auth import Token, new_token
 from agentdash.local.handover import HandoverError, spawn_child, write_token_file
 
-SERVE = (
-    "import asyncio, sys; from agentdash.local.child import serve; "
-    "sys.exit(asyncio.run(serve(handover_fd=int(sys.argv[-1]), has_fleet=False)))"
-)
-CHILD = (sys.executable, "-c", SERVE)
-
 
 async def start_shell(url: str, token: str) -> int:
     """Open a shell in the served machine with a background job; returns the job's process id."""
     headers = {"Coder-Session-Token": token}
-    async with httpx.AsyncClient(base_url=f"{url}/api/v2", headers=headers) as api:
+    async with httpx.AsyncClient(base_url=f"{url}/api/v2", headers=headers, timeout=20) as api:
         async with asyncio.timeout(15):
             agents: list[dict[str, str]] = []
             while not agents or agents[0]["status"] != "connected":
-                (workspace,) = (await api.get("/workspaces")).json()["workspaces"]
+                (workspace,) = (await api.get("/workspaces?q=template:this-machine")).json()["workspaces"]
                 agents = [a for r in workspace["latest_build"]["resources"] for a in r.get("agents", [])]
     pty = f"{url.replace('http', 'ws')}/api/v2/workspaceagents/{agents[0]['id']}/pty"
     job = quote("sh -c 'sleep 600 & echo $!; wait'", safe="")
@@ -50,7 +44,7 @@ def is_gone(pid: int) -> bool:
 
 
 async def test_address_and_token_come_by_the_pipe_and_everything_ends(tmp_path: Path) -> None:
-    with spawn_child(CHILD) as child:
+    with spawn_child() as child:
         told = await child.handover()
         command = psutil.Process(child.process.pid)
         assert told.token.reveal() not in " ".join(command.cmdline())
@@ -63,20 +57,22 @@ async def test_address_and_token_come_by_the_pipe_and_everything_ends(tmp_path: 
     assert is_gone(child.process.pid)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-async def test_a_signal_ends_it_with_what_it_started(number: signal.Signals) -> None:
-    with spawn_child(CHILD) as child:
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 0)]
+)
+async def test_a_signal_ends_it_with_what_it_started(number: signal.Signals, code: int) -> None:
+    with spawn_child() as child:
         told = await child.handover()
         job = await start_shell(told.url, told.token.reveal())
         child.process.send_signal(number)
-        assert await asyncio.to_thread(child.process.wait, 10) == 128 + number
+        assert await asyncio.to_thread(child.process.wait, 10) == code
         assert is_gone(job)
 
 
 async def test_it_ends_when_the_parent_is_killed() -> None:
     code = (
         "import sys, time; from agentdash.local.handover import spawn_child; "
-        f"child = spawn_child((sys.executable, '-c', {SERVE!r})); told = child.wait_handover(); "
+        "child = spawn_child(); told = child.wait_handover(); "
         "print(child.process.pid, told.url, told.token.reveal(), flush=True); time.sleep(600)"
     )
     parent = start_python(code)
