@@ -70,7 +70,7 @@ class Action:
         help: One sentence.
         show_in_footer: Whether the footer has room for it.
         order: Place in the footer of its scope, low first.
-        writes: Whether it changes anything on the server: read-only mode takes it away.
+        writes: Whether it changes anything on the server, or opens a shell, which may: read-only mode takes it away.
         available: False for what is planned but not built: hidden everywhere.
     """
 

@@ -44,7 +44,6 @@ def _see(
     keys: str,
     what: str,
     *,
-    right: str | None = None,
     footer: bool = False,
     available: bool = True,
 ) -> Action:
@@ -55,7 +54,6 @@ def _see(
         tuple(scopes.split()),
         tuple(keys.split()),
         what,
-        right=right,
         show_in_footer=footer,
         available=available,
     )
@@ -72,7 +70,7 @@ def _do(
     danger: Danger = Danger.NONE,
     footer: bool = False,
 ) -> Action:
-    """An action that writes to the server."""
+    """An action that writes to the server, or gives a person a shell to write with."""
     return Action(
         action_id,
         title,
@@ -110,7 +108,7 @@ _TABLE: tuple[Action, ...] = (
     _see("filter", "filter", "fleet shells", "/", "Show only the rows that match.", footer=True),
     _see("clear-filter", "clear filter", "fleet", "", "Show all rows again."),
     _see("open", "open", "fleet", "enter", "Open this agent.", footer=True),
-    _see("shell", "shell", "fleet", "s", "Open a terminal in this agent.", right="ssh", footer=True),
+    _do("shell", "shell", "fleet", "s", "Open a terminal in this agent.", right="ssh", footer=True),
     _see("logs", "logs", "fleet", "l", "Open this agent at its logs.", footer=True),
     _see("mark", "mark", "fleet", "space", "Mark the row: actions hit all marked ones.", footer=True),
     _see("mark-all", "mark all", "fleet", "*", "Mark all rows that are shown."),
@@ -155,7 +153,6 @@ _TABLE: tuple[Action, ...] = (
     _see("log-save", "save", "logs build", "ctrl+s", "Save the shown lines to a file."),
     # Panes
     _see("script-log", "its log", "scripts", "enter l", "Show the script's lines in the log.", footer=True),
-    _see("script-text", "script", "scripts", "v", "Show the text of the script."),
     _see("script-copy", "copy", "scripts", "y", "Copy name and result of the script."),
     _see("port-copy", "copy address", "ports", "y enter", "Copy its address, or a port-forward command.", footer=True),
     _see("port-open", "open", "ports", "o", "Open the port in the browser."),
@@ -164,7 +161,7 @@ _TABLE: tuple[Action, ...] = (
     _see("metadata-copy", "copy value", "metadata", "y enter", "Copy the whole value.", footer=True),
     _see("devcontainer-open", "open", "devcontainers", "enter", "Open the agent inside the devcontainer.", footer=True),
     _see("devcontainer-logs", "its log", "devcontainers", "l", "Show the devcontainer's lines in the log."),
-    _see("devcontainer-shell", "shell", "devcontainers", "s", "Open a terminal inside the container.", right="ssh"),
+    _do("devcontainer-shell", "shell", "devcontainers", "s", "Open a terminal inside the container.", right="ssh"),
     _do("devcontainer-recreate", "recreate…", "devcontainers", "c", "Build it anew; also starts a stopped one.",
         right="update", danger=Danger.DESTROYS, footer=True),
     _do("devcontainer-delete", "delete…", "devcontainers", "D", "Remove the container; its folder stays.",
@@ -172,8 +169,8 @@ _TABLE: tuple[Action, ...] = (
     # Terminal: with the keys given back, and while typing into the shell
     _see("terminal-leave", "leave terminal", "shell", "ctrl+right_square_bracket",
          "Take the keys back; the shell goes on.", footer=True),
-    _see("terminal-enter", "type here", "terminal", "enter", "Send every key to the shell.", right="ssh", footer=True),
-    _see("terminal-new", "new shell", "terminal", "c", "Open another shell in this agent.", right="ssh"),
+    _do("terminal-enter", "type here", "terminal", "enter", "Send every key to the shell.", right="ssh", footer=True),
+    _do("terminal-new", "new shell", "terminal", "c", "Open another shell in this agent.", right="ssh"),
     _see("terminal-find", "find", "terminal", "/", "Search the scrollback.", footer=True),
     _see("terminal-find-next", "next match", "terminal", "n", "Go to the next match."),
     _see("terminal-find-previous", "previous match", "terminal", "N", "Go to the match before."),
@@ -181,7 +178,7 @@ _TABLE: tuple[Action, ...] = (
     _see("terminal-save", "save", "terminal", "ctrl+s", "Save screen and scrollback to a file."),
     _see("terminal-close", "close shell", "terminal", "x", "Close the connection to this shell."),
     # Shells and builds
-    _see("shell-reattach", "reattach", "shells", "enter", "Go to this terminal.", right="ssh", footer=True),
+    _do("shell-reattach", "reattach", "shells", "enter", "Go to this terminal.", right="ssh", footer=True),
     _see("shell-close", "close", "shells", "x", "Close the connection to this shell.", footer=True),
     _see("build-open", "open workspace", "build", "enter", "Go to the workspace of this build."),
 )

@@ -59,6 +59,7 @@ def test_what_harms_writes_and_says_that_it_asks() -> None:
 def test_read_only_takes_away_what_writes() -> None:
     writing = {entry.id for entry in REGISTRY if entry.writes}
     assert {"restart", "delete", "stop", "devcontainer-recreate"} <= writing
+    assert {a.id for a in REGISTRY if a.right == "ssh"} <= writing
     for scope in PARENTS:
         assert not writing & {a.id for a in actions_for(scope, read_only=True)}
     assert "restart" in {a.id for a in actions_for("fleet")}
