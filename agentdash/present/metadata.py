@@ -6,19 +6,19 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from agentdash.present.cells import EMPTY, MISSING, Cell, Span, Tone
+from agentdash.present.cells import EMPTY, Cell, Span, Tone
 from agentdash.present.columns import first_line
 from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.tables import Head, Line, sign_head
 from agentdash.present.times import duration
-from agentdash.state.detail import READINGS_KEPT, Reading
+from agentdash.state.detail import Reading
 from agentdash.state.model import MetadataItem
 from agentdash.triage.verdict import Kind
 
 HEADS = (
     sign_head(),
     Head("name", "METADATA", width=14, min_width=9, flex=1, priority=90, cut="middle"),
-    Head("value", "VALUE", width=22, min_width=8, flex=1, priority=80),
+    Head("value", "VALUE", width=22, min_width=14, flex=1, priority=80),
     Head("spark", "", width=20, min_width=8, flex=1, priority=60),
     Head("age", "AGE", width=5, align="right", priority=50),
 )
@@ -108,12 +108,14 @@ def spark_cell(
         return EMPTY
     shown = [v for v in values[-width:] if math.isfinite(v)]
     if len(shown) < 2:
-        return MISSING
+        return EMPTY
     levels = glyphs.spark
     low, high = (0.0, full) if full else (min(shown), max(shown))
     span = high - low
-    steps = (int((v - low) / span * len(levels)) if span > 0 else 0 for v in shown)
-    text = "".join(levels[max(0, min(len(levels) - 1, step))] for step in steps)
+    # Two finite numbers may lie further apart than a float can say.
+    is_drawable = 0 < span < math.inf
+    steps = (int(max(0.0, min(1.0, (v - low) / span)) * len(levels)) if is_drawable else 0 for v in shown)
+    text = "".join(levels[min(len(levels) - 1, step)] for step in steps)
     pad = width - len(text)
     marks = tuple(
         Span(pad + i, pad + i + 1, Tone.WARN) for i, v in enumerate(shown) if full and v >= full * HIGH_SHARE
