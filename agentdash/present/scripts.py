@@ -14,7 +14,7 @@ from agentdash.triage.verdict import Kind, is_last_run, script_result, start_beg
 
 HEADS = (
     sign_head(),
-    Head("name", "SCRIPT", width=14, min_width=8, flex=2, priority=90, cut="middle"),
+    Head("name", "SCRIPT", width=20, min_width=14, flex=2, priority=90, cut="middle"),
     Head("when", "WHEN", width=5, priority=50),
     Head("result", "RESULT", width=10, min_width=8, flex=1, priority=80),
     Head("time", "TIME", width=6, align="right", priority=60),

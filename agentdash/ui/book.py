@@ -20,8 +20,11 @@ from agentdash.present.logline import (
 from agentdash.present.times import LogTime
 from agentdash.state.logs import LogBook
 from agentdash.state.model import Agent
+from agentdash.text.width import fit
 from agentdash.ui.widgets.loglines import LogLine
 
+SOURCE_WIDTH = 16
+"""Cells that names of sources take at most, so that the lines begin in one column."""
 _GAP_SHIFT = 2
 """Keys of lines are even, the key of a gap is that of the line before plus one, so they sort among each other."""
 
@@ -109,7 +112,9 @@ class BookSource:
             return LogLine(key, "", tone=Tone.DIM)
         drawn = draw_line(line, self.sources, self._now(), times=self._times)
         prefix = tuple(cell for cell in (drawn.time, drawn.mark) if cell.text)
-        return LogLine(key, drawn.text, prefix, drawn.source, drawn.source_index, drawn.spans)
+        name = drawn.source
+        source = Cell(fit(name.text, min(self.sources.width, SOURCE_WIDTH)), name.tone) if name.text else name
+        return LogLine(key, drawn.text, prefix, source, drawn.source_index, drawn.spans)
 
     def position(self, key: int) -> int:
         """Index of a key, or of the first after its place."""

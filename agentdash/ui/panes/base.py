@@ -67,7 +67,7 @@ class TablePane(AgentPane):
 
     def __init__(self, number: int, *, signs: Signs) -> None:
         super().__init__(number, signs=signs)
-        self.grid = Grid(signs=signs)
+        self.grid = Grid(has_header=False, keeps_cursor=False, signs=signs)
         self._lines: dict[str, Line] = {}
         self._keys: list[str] = []
 

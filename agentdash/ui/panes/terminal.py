@@ -92,6 +92,7 @@ class TerminalPane(AgentPane):
         else:
             shell.on_change = self._shell_changed
         self.term.show(None if shell is None else shell.emulator)
+        self.agent_screen.shell_changed()
         self._refresh_notice()
         self._refresh_title()
 

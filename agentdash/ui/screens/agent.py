@@ -147,6 +147,8 @@ class AgentScreen(BaseScreen):
         self.query_one("#slot").display = bool(shown & set(SLOT))
         self.query_one("#row-bottom").display = "terminal" in shown
         self.set_class(self.is_single, "-single")
+        # A place for a shell that nobody has opened needs no more than its sentence.
+        self.set_class(self.terminal.shell is None, "-no-shell")
         if self.is_current:
             self._open_feed()
         self._refresh_strip()
@@ -289,6 +291,10 @@ class AgentScreen(BaseScreen):
     def typing_changed(self) -> None:
         """Keys go to a shell now, or come back: the footer names what works."""
         self.refresh_bars()
+
+    def shell_changed(self) -> None:
+        """There is a shell now, or none any more: the pane takes room, or gives it back."""
+        self.set_class(self.terminal.shell is None, "-no-shell")
 
     def on_descendant_focus(self) -> None:
         """The pane with the focus is the current one."""
