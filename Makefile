@@ -6,7 +6,7 @@ JOBS ?= auto
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run local test lint check screenshots bench soak fuzz lock clean
+.PHONY: help run local test lint check docs screenshots bench soak fuzz lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -38,8 +38,12 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, import contracts
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(PY) docs/make.py --check
 
 check: lint test ## all that guards the house
+
+docs: $(VENV)/.dev ## make the documents anew that follow from the code
+	$(PY) docs/make.py
 
 screenshots: $(VENV)/.dev ## make the pictures of the README anew
 	$(PY) screenshots/take.py

@@ -1,0 +1,120 @@
+"""Make the documents that follow from the code: keys and filter keys in the README, the settings page.
+
+python docs/make.py          write them
+python docs/make.py --check  fail when one is stale
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from agentdash.actions.action import Action, key_label
+from agentdash.actions.registry import REGISTRY
+from agentdash.config.reference import entries
+from agentdash.state.query import KEYS
+
+ROOT = Path(__file__).parent.parent
+SCOPES = {
+    "global": "Everywhere",
+    "fleet": "Fleet",
+    "agent": "Agent",
+    "shells": "Shells",
+    "build": "Build log",
+    "health": "Health pane",
+    "scripts": "Scripts pane",
+    "ports": "Ports pane",
+    "logs": "Logs pane and build log",
+    "devcontainers": "Devcontainers pane",
+    "terminal": "Terminal pane",
+    "shell": "While typing into a shell",
+    "apps": "Apps pane",
+    "metadata": "Metadata pane",
+    "network": "Network pane",
+}
+MOTION = "Lists and logs: arrows or `j` `k`, `pgup` `pgdn`, `ctrl+u` `ctrl+d`, `g` `G` or `home` `end`; the mouse works and is never needed."
+
+
+def keys() -> str:
+    """The key tables, one for each place."""
+    by_scope: dict[str, list[Action]] = {}
+    for action in REGISTRY:
+        if action.available and action.keys:
+            by_scope.setdefault(action.scope, []).append(action)
+    parts = [MOTION, ""]
+    for scope, title in SCOPES.items():
+        actions = sorted(by_scope.pop(scope, []), key=lambda a: a.order)
+        if not actions:
+            continue
+        parts += [f"**{title}**", "", "| key | does | id |", "| --- | --- | --- |"]
+        for action in actions:
+            names = " ".join(f"`{_cell(key_label(key))}`" for key in action.keys)
+            parts.append(f"| {names} | {_cell(action.help)} | `{action.id}` |")
+        parts.append("")
+    if by_scope:
+        raise SystemExit(f"docs/make.py: no title for scope {', '.join(by_scope)}")
+    return "\n".join(parts).rstrip()
+
+
+def filter_keys() -> str:
+    """The keys of the filter, in one line."""
+    return ", ".join(f"`{key}:`" for key in KEYS)
+
+
+def settings_page() -> str:
+    """Every setting with its default."""
+    lines = [
+        "# Settings",
+        "",
+        "Made from the code by `docs/make.py`.",
+        "",
+        "| key | default | meaning |",
+        "| --- | --- | --- |",
+    ]
+    for entry in entries():
+        default = "" if entry.default is None else f"`{_cell(str(entry.default))}`"
+        lines.append(f"| `{entry.key}` | {default} | {_cell(entry.text)} |")
+    return "\n".join(lines) + "\n"
+
+
+def readme() -> str:
+    """The README with its made parts anew."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, made in (("keys", keys()), ("filter keys", filter_keys())):
+        begin, end = f"<!-- begin {name} (made by docs/make.py) -->", f"<!-- end {name} -->"
+        pattern = re.compile(re.escape(begin) + r".*?" + re.escape(end), re.DOTALL)
+        text = pattern.sub(lambda _, b=begin, m=made, e=end: f"{b}\n{m}\n{e}", text)  # type: ignore[misc]
+    return text
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+PAGES = {"README.md": readme, "docs/settings.md": settings_page}
+
+
+def stale() -> list[str]:
+    """Pages that are not as they would be made."""
+    return [
+        name
+        for name, make in PAGES.items()
+        if not (ROOT / name).exists() or (ROOT / name).read_text(encoding="utf-8") != make()
+    ]
+
+
+def main() -> int:
+    """Write, or check."""
+    if "--check" in sys.argv[1:]:
+        names = stale()
+        if names:
+            print(f"stale: {', '.join(names)}; run python docs/make.py")
+        return 1 if names else 0
+    for name, make in PAGES.items():
+        (ROOT / name).write_text(make(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
