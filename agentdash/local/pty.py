@@ -62,7 +62,10 @@ async def _dial(runtime: Runtime, agent: Agent, socket: Socket) -> Close | None:
         return DIAL_CLOSE
     if fault is PtyFault.UNREACHABLE or agent.is_unreachable:
         await socket.stop_reading()
-        await runtime.stopping.wait()
+        # What was sent before may still wait; the loss of the connection comes after it.
+        while (await socket.receive())["type"] != "websocket.disconnect":
+            pass
+        raise ClientDisconnected
     return None
 
 

@@ -27,6 +27,7 @@ Stream = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PING_INTERVAL_S = 15.0
 SEND_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 5.0
 SSE_HEADERS = (
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-cache"),
@@ -168,7 +169,11 @@ async def run_one_way(
 
     close = await first_of(produce_quietly(), watch_client(), watch_stop())
     if close is not None:
-        await socket.close(close)
+        try:
+            await asyncio.wait_for(socket.close(close), CLOSE_TIMEOUT_S)
+        except TimeoutError:
+            # The way to a slow reader is full, for the close frame too.
+            await socket.abort()
 
 
 async def first_of(*coroutines: Coroutine[Any, Any, _T]) -> _T:

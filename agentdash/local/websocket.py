@@ -94,6 +94,8 @@ class CoderWebSocket(WSProtocol):
         self.close_sent = True
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.close()
+        # A peer that reads nothing never lets the buffer run empty, and an orderly close waits for that.
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
 
     async def send(self, message: ASGISendEvent) -> None:
         """Do what the message says, the extension's messages included.
@@ -107,6 +109,8 @@ class CoderWebSocket(WSProtocol):
             self.transport.abort()
         elif raw["type"] == "agentdash.deaf":
             self.transport.pause_reading()
+            # Else the next `receive` would read on.
+            self.read_paused = False
         elif raw["type"] == "agentdash.mute":
             self.stop_keepalive()
         elif raw.get("agentdash.split"):

@@ -19,7 +19,7 @@ from agentdash.local.pty_process import Program, PtyProcess, shell_argv
 from agentdash.local.pty_sessions import Limits, Terminal
 from agentdash.local.records import Agent, Deployment
 from agentdash.local.runtime import ShellRequest
-from agentdash.local.server import Served
+from agentdash.local.server import Served, ServerOptions
 
 
 def first_agent(deployment: Deployment) -> Agent:
@@ -274,6 +274,16 @@ async def test_a_frozen_agent_ends_the_terminal_after_unanswered_input(
         await asyncio.wait_for(await socket.ping(), 5)
         await clock.advance(12)
         assert await close_of(socket) == (1000, "", b"")
+
+
+async def test_an_unreachable_agent_is_silence_and_then_a_failed_probe(
+    deployment: Deployment, running_server: Callable[..., Any], new_uuid: Callable[[], str]
+) -> None:
+    options = ServerOptions(ping_interval_s=0.05, pong_timeout_s=0.05)
+    async with running_server(deployment, options=options) as served:
+        served.runtime.pty_faults[first_agent(deployment).id] = PtyFault.UNREACHABLE
+        async with terminal(served, new_uuid()) as socket:
+            assert await close_of(socket) == (1001, "liveness probe failed", b"")
 
 
 @pytest.mark.usefixtures("real_shell")
