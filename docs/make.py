@@ -33,28 +33,52 @@ SCOPES = {
     "metadata": "Metadata pane",
     "network": "Network pane",
 }
-MOTION = "Lists and logs: arrows or `j` `k`, `pgup` `pgdn`, `ctrl+u` `ctrl+d`, `g` `G` or `home` `end`; the mouse works and is never needed."
+MOTION = (
+    "Lists and logs move with the arrows or `j` `k`, `pgup` `pgdn`, `ctrl+u` `ctrl+d`, `g` `G` or `home` `end`. "
+    "The mouse works and is never needed."
+)
 
 
-def keys() -> str:
-    """The key tables, one for each place."""
-    by_scope: dict[str, list[Action]] = {}
+def _by_scope() -> list[tuple[str, list[Action]]]:
+    """Titles of places with the actions that are at home there."""
+    homes: dict[str, list[Action]] = {}
     for action in REGISTRY:
-        if action.available and action.keys:
-            by_scope.setdefault(action.scope, []).append(action)
-    parts = [MOTION, ""]
-    for scope, title in SCOPES.items():
-        actions = sorted(by_scope.pop(scope, []), key=lambda a: a.order)
-        if not actions:
-            continue
-        parts += [f"**{title}**", "", "| key | does | id |", "| --- | --- | --- |"]
+        if action.available:
+            homes.setdefault(action.scope, []).append(action)
+    untitled = homes.keys() - SCOPES.keys()
+    if untitled:
+        raise SystemExit(f"docs/make.py: no title for scope {', '.join(sorted(untitled))}")
+    return [
+        (title, sorted(homes[scope], key=lambda a: a.order))
+        for scope, title in SCOPES.items()
+        if scope in homes
+    ]
+
+
+def keys_in_short() -> str:
+    """The keys of each place in a line."""
+    lines = [MOTION, ""]
+    for title, actions in _by_scope():
+        words = [f"`{key_label(a.keys[0])}` {a.title.rstrip('…')}" for a in actions if a.keys]
+        lines.append(f"* **{title}**: {' · '.join(words)}")
+    return "\n".join(lines)
+
+
+def keys_page() -> str:
+    """Every action with its keys and its id."""
+    parts = [
+        "# Keys",
+        "",
+        "Made from the code by `docs/make.py`. The id is what `[keymap]` of the settings takes.",
+        "",
+        MOTION,
+    ]
+    for title, actions in _by_scope():
+        parts += ["", f"## {title}", "", "| key | does | id |", "| --- | --- | --- |"]
         for action in actions:
-            names = " ".join(f"`{_cell(key_label(key))}`" for key in action.keys)
+            names = " ".join(f"`{_cell(key_label(key))}`" for key in action.keys) or "palette"
             parts.append(f"| {names} | {_cell(action.help)} | `{action.id}` |")
-        parts.append("")
-    if by_scope:
-        raise SystemExit(f"docs/make.py: no title for scope {', '.join(by_scope)}")
-    return "\n".join(parts).rstrip()
+    return "\n".join(parts) + "\n"
 
 
 def filter_keys() -> str:
@@ -81,7 +105,7 @@ def settings_page() -> str:
 def readme() -> str:
     """The README with its made parts anew."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name, made in (("keys", keys()), ("filter keys", filter_keys())):
+    for name, made in (("keys", keys_in_short()), ("filter keys", filter_keys())):
         begin, end = f"<!-- begin {name} (made by docs/make.py) -->", f"<!-- end {name} -->"
         pattern = re.compile(re.escape(begin) + r".*?" + re.escape(end), re.DOTALL)
         text = pattern.sub(lambda _, b=begin, m=made, e=end: f"{b}\n{m}\n{e}", text)  # type: ignore[misc]
@@ -92,7 +116,7 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
-PAGES = {"README.md": readme, "docs/settings.md": settings_page}
+PAGES = {"README.md": readme, "docs/keys.md": keys_page, "docs/settings.md": settings_page}
 
 
 def stale() -> list[str]:
