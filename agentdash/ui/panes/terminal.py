@@ -17,6 +17,7 @@ from agentdash.triage.verdict import Kind
 from agentdash.ui.files import save_text
 from agentdash.ui.panes.base import AgentPane
 from agentdash.ui.panes.view import AgentView
+from agentdash.ui.widgets.filterbar import FilterBar
 from agentdash.ui.widgets.glyphs import Signs
 from agentdash.ui.widgets.statusbar import StatusLine
 from agentdash.ui.widgets.termview import TermView
@@ -49,15 +50,18 @@ class TerminalPane(AgentPane):
         super().__init__(number, signs=signs)
         self.term = TermView(leave_key=leave_key, scopes=("terminal", "shell"))
         self.notice = StatusLine(signs=signs, classes="term-notice")
+        self.find_bar = FilterBar("/", signs=signs)
+        self._sought = ""
         self.shell: Shell | None = None
 
     def compose(self) -> Sequence[Widget]:
         """A line for warnings, the screen."""
-        return [self.notice, self.term]
+        return [self.notice, self.term, self.find_bar]
 
     def on_mount(self) -> None:
         """No warning at first."""
         self.notice.display = False
+        self.find_bar.display = False
 
     def focus_target(self) -> Widget:
         """The screen."""
@@ -208,6 +212,39 @@ class TerminalPane(AgentPane):
     def do_terminal_new(self) -> None:
         """c"""
         self.open(new=True)
+
+    def do_terminal_find(self) -> None:
+        """/"""
+        self.find_bar.open("")
+
+    @on(FilterBar.Changed)
+    def hold_back(self, message: FilterBar.Changed) -> None:
+        """Enter searches, letters do not."""
+        message.stop()
+
+    @on(FilterBar.Closed)
+    def find(self, message: FilterBar.Closed) -> None:
+        """Search the scrollback upwards; esc ends the search."""
+        message.stop()
+        self.find_bar.display = False
+        self.term.focus()
+        self._sought = message.text if message.is_kept else ""
+        if not self.term.find(self._sought, begin=True) and self._sought:
+            self.agent_screen.say(f"“{self._sought}” is not in this terminal", Tone.WARN)
+        self._refresh_title()
+
+    def do_terminal_find_next(self) -> None:
+        """n: further up, where the older lines are."""
+        self._find(-1)
+
+    def do_terminal_find_previous(self) -> None:
+        """N"""
+        self._find(1)
+
+    def _find(self, direction: int) -> None:
+        if self._sought and not self.term.find(self._sought, direction):
+            self.agent_screen.say("no further match")
+        self._refresh_title()
 
     def do_terminal_copy(self) -> None:
         """y"""

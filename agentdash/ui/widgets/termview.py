@@ -111,6 +111,8 @@ class TermView(Widget, can_focus=True, inherit_bindings=False):
         self._cursor_row = -1
         self._planned = False
         self._button = 0
+        self._sought = ""
+        self._found: int | None = None
 
     @property
     def scope(self) -> str:
@@ -185,6 +187,8 @@ class TermView(Widget, can_focus=True, inherit_bindings=False):
             return Strip.blank(width, base)
         segments = [Segment(text, _style(style, base)) for text, style in runs]
         strip = Strip(segments).adjust_cell_length(width, base)
+        if self._sought:
+            strip = _with_hits(strip, self._sought)
         cursor = emulator.cursor
         is_here = not self.back and y == cursor.y and emulator.modes.cursor_visible
         if is_here and self.has_focus:
@@ -217,14 +221,42 @@ class TermView(Widget, can_focus=True, inherit_bindings=False):
         if emulator is None:
             return []
         first = emulator.history_len - self.back
-        lines = []
-        for index in range(first, first + emulator.lines):
-            past = index < emulator.history_len
-            runs = emulator.history_row(index) if past else emulator.row(index - emulator.history_len)
-            lines.append("".join(text for text, _ in runs).rstrip())
-        return lines
+        return [self._line_text(index).rstrip() for index in range(first, first + emulator.lines)]
 
     # Scrollback
+
+    def find(self, text: str, direction: int = -1, *, begin: bool = False) -> bool:
+        """Highlight a text and show its next occurrence above (-1) or below (1); an empty text ends the search.
+
+        Args:
+            text: What to look for, upper and lower case alike.
+            direction: Which way.
+            begin: Start at the last line instead of where the last search ended.
+        """
+        self._sought = text.lower()
+        emulator = self.emulator
+        if emulator is None or not text:
+            self.refresh()
+            return False
+        total = emulator.history_len + emulator.lines
+        index = (total if begin or self._found is None else self._found) + direction
+        while 0 <= index < total:
+            if self._sought in self._line_text(index).lower():
+                self._found = index
+                self.scroll_back_to(emulator.history_len + emulator.lines // 2 - index)
+                self.refresh()
+                return True
+            index += direction
+        self.refresh()
+        return False
+
+    def _line_text(self, index: int) -> str:
+        emulator = self.emulator
+        if emulator is None:
+            return ""
+        past = index < emulator.history_len
+        runs = emulator.history_row(index) if past else emulator.row(index - emulator.history_len)
+        return "".join(text for text, _ in runs)
 
     def scroll_back_to(self, back: int) -> None:
         """Show the picture so many lines before its end."""
@@ -351,6 +383,21 @@ class TermView(Widget, can_focus=True, inherit_bindings=False):
             self._send(keys)
         else:
             self.scroll_back_to(self.back + lines)
+
+
+def _with_hits(strip: Strip, sought: str) -> Strip:
+    """Occurrences in reverse video. Cells and characters agree where no wide character stands before."""
+    text = strip.text.lower()
+    if len(text) != strip.cell_length or sought not in text:
+        return strip
+    cuts: list[int] = []
+    at = text.find(sought)
+    while at >= 0:
+        cuts += [at, at + len(sought)]
+        at = text.find(sought, at + len(sought))
+    parts = list(strip.divide([*cuts, strip.cell_length]))
+    marked = [part.apply_style(_CURSOR) if i % 2 else part for i, part in enumerate(parts)]
+    return Strip.join(marked)
 
 
 def _with_cursor(strip: Strip, x: int, typing: bool) -> Strip:
