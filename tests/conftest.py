@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 
 import httpx
 import pytest
 
 from agentdash.local.clock import Clock, RealClock
+from agentdash.local.faults import FaultPlan
 from agentdash.local.records import (
     Agent,
     Build,
@@ -27,6 +29,7 @@ from agentdash.local.records import (
     Workspace,
 )
 from agentdash.local.server import Served, ServerOptions, serve_in_loop
+from agentdash.local.world import build_fleet, run
 
 Serve = Callable[..., AbstractAsyncContextManager[Served]]
 
@@ -119,6 +122,35 @@ def make_deployment() -> Callable[..., Deployment]:
 def running_server() -> Serve:
     """`async with running_server(deployment, options=…) as served`: the embedded server on a real socket."""
     return serve_in_loop
+
+
+@asynccontextmanager
+async def serve_fleet(
+    *,
+    clock: Clock | None = None,
+    faults: FaultPlan | None = None,
+    options: ServerOptions | None = None,
+    username: str = "ops",
+    is_moving: bool = False,
+) -> AsyncIterator[Served]:
+    """The scripted fleet on the embedded server; it stands still unless it `is_moving`."""
+    world = build_fleet(Deployment(clock))
+    motion = asyncio.create_task(run(world)) if is_moving else None
+    try:
+        async with serve_in_loop(
+            world.deployment, viewer=world.user(username), options=options, faults=faults
+        ) as running:
+            yield running
+    finally:
+        if motion is not None:
+            motion.cancel()
+            await asyncio.gather(motion, return_exceptions=True)
+
+
+@pytest.fixture
+def local_server() -> Serve:
+    """`async with local_server(clock=…, faults=…, username=…, is_moving=…) as served`: the whole scripted fleet."""
+    return serve_fleet
 
 
 @pytest.fixture
