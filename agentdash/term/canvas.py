@@ -12,7 +12,7 @@ from pyte.screens import Char
 from agentdash.term import style as st
 from agentdash.term.cells import ZWJ, classes, compose, extended, is_mark, joins, spread, width
 from agentdash.term.modes import Modes
-from agentdash.term.row import MIXED, Kept, Line, Row, is_narrow, plain_row
+from agentdash.term.row import FULL, GAP, MIXED, Kept, Line, Row, is_narrow, plain_row
 
 _NAMES: Final = [*graphics.FG_ANSI.values()][:8] + ["bright" + n for n in [*graphics.FG_ANSI.values()][:8]]
 
@@ -33,7 +33,7 @@ def char_of(text: str, code: int) -> Char:
 
 
 class Cursor(pyte.screens.Cursor):
-    """pyte's cursor with its look packed into `code`. `x` equals the width while a wrap is pending."""
+    """pyte's cursor with its look packed into `code`. `x` equals the width behind the last column."""
 
     __slots__ = ("code",)
 
@@ -160,7 +160,7 @@ class Canvas(pyte.Screen):
         if self.cursor.x + columns <= self.columns and not self.modes.insert:
             self._place(text, columns, MIXED)
         else:
-            self._draw_cells(spread(text))
+            self.draw_cells(spread(text))
 
     def draw_narrow(self, text: str) -> None:
         """Draw characters of one column each."""
@@ -182,8 +182,8 @@ class Canvas(pyte.Screen):
             self._place(part, len(part), 1)
             at += room
 
-    def _draw_cells(self, cells: list[str]) -> None:
-        """Draw narrow and wide cells that may not fit on the line."""
+    def draw_cells(self, cells: list[str], *, odd: bool = False) -> None:
+        """Draw narrow and wide cells that may not fit on the line; `odd` ones are in no class."""
         cur, cols = self.cursor, self.columns
         at, total = 0, len(cells)
         while at < total:
@@ -195,10 +195,13 @@ class Canvas(pyte.Screen):
             if end > at:
                 if self.modes.insert:
                     self.insert_characters(end - at)
-                self._place("".join(cells[at:end]), end - at, MIXED)
+                if odd:  # a row of pieces could not tell its columns
+                    self._overwrite(cells[at:end], end - at)
+                else:
+                    self._place("".join(cells[at:end]), end - at, MIXED)
                 at = end
             elif self.modes.autowrap and cols > 1:
-                self._wrap()
+                self._wrap(GAP)
             else:  # no room for it anywhere on this line: as terminals do, not drawn
                 at += 2
 
@@ -213,7 +216,7 @@ class Canvas(pyte.Screen):
             if previous and (joined or is_mark(char)):
                 self._extend(previous - 1, char)
         else:
-            self._draw_cells([char, ""][:columns])
+            self.draw_cells([char, ""][:columns], odd=True)
 
     def _previous(self) -> int:
         """One more than the column of the cell left of the cursor; 0 when there is none."""
@@ -226,12 +229,13 @@ class Canvas(pyte.Screen):
         """Add a mark to the cell at `x`; some symbols become wide by it."""
         chars, codes = self.rows[self.cursor.y].cells(self.columns)
         cell, wide = extended(chars[x] or " ", char)
-        if wide and (x + 1 < self.columns and chars[x + 1]):
+        is_last = x + 1 >= self.columns
+        if wide and not is_last and chars[x + 1]:
             if x + 2 < self.columns and not chars[x + 2]:
                 chars[x + 2], codes[x + 2] = " ", 0
             chars[x + 1], codes[x + 1] = "", codes[x]
             self.cursor.x = max(self.cursor.x, x + 2)
-        elif wide:  # no column left for it: drawn narrow, without the selector
+        elif wide and is_last:  # no column left for it: drawn narrow, without the selector
             return
         chars[x] = cell
         self.dirty.add(self.cursor.y)
@@ -239,32 +243,38 @@ class Canvas(pyte.Screen):
     def _place(self, text: str, columns: int, kind: int) -> None:
         """Write a run that fits at the cursor, and move the cursor behind it."""
         cur = self.cursor
-        x = min(cur.x, self.columns - 1)
-        row, end = self.rows[cur.y], x + columns
+        x, row = cur.x, self.rows[cur.y]
         if row.chars is None and x >= row.n:
             if x > row.n:
                 row.segs.append((" " * (x - row.n), 0, 1))
             row.segs.append((text, cur.code, kind))
-            row.n = end
+            cur.x = row.n = x + columns
+            self.dirty.add(cur.y)
         else:
-            chars, codes = row.cells(self.columns)
-            if not chars[x] and x:
-                chars[x - 1], codes[x - 1] = " ", 0
-            if end < self.columns and not chars[end]:
-                chars[end], codes[end] = " ", 0
-            chars[x:end] = text if kind == 1 else spread(text)
-            codes[x:end] = [cur.code] * columns
-        cur.x = end if end < self.columns or self.modes.autowrap else self.columns - 1
+            self._overwrite(text if kind == 1 else spread(text), columns)
+
+    def _overwrite(self, cells: str | list[str], columns: int) -> None:
+        """Write cells that fit over what stands at the cursor, and move the cursor behind them."""
+        cur = self.cursor
+        chars, codes = self.rows[cur.y].cells(self.columns)
+        x, end = cur.x, cur.x + columns
+        if not chars[x] and x:
+            chars[x - 1], codes[x - 1] = " ", 0
+        if end < self.columns and not chars[end]:
+            chars[end], codes[end] = " ", 0
+        chars[x:end] = cells
+        codes[x:end] = [cur.code] * columns
+        cur.x = end
         self.dirty.add(cur.y)
 
-    def _wrap(self) -> None:
+    def _wrap(self, how: int = FULL) -> None:
         """Go on at the beginning of the next line."""
         cur = self.cursor
         if not self.modes.autowrap:
             cur.x = self.columns - 1
             return
         cur.x = 0
-        self.rows[cur.y].wrapped = True
+        self.rows[cur.y].wrapped = how
         self.index()
 
     # -- scrolling -----------------------------------------------------------
@@ -339,6 +349,7 @@ class Canvas(pyte.Screen):
     def touch(self) -> None:
         """Everything has to be painted anew."""
         self._scrolled = self.lines
+        self.dirty.clear()
         self.dirty.update(range(self.lines))
 
     def draw_block(self, lines: list[str]) -> None:

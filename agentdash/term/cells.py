@@ -19,12 +19,17 @@ MAX_CLUSTER: Final = 12
 """Code points one cell may hold. The longest emoji sequences in use have ten."""
 
 _BLOCKS: Final = ((0x20, 0x7E), (0xA0, 0x52F), (0x1E00, 0x20CF), (0x2100, 0x27BF), (0x2B00, 0x2BFF),
-                  (0x3000, 0x33FF), (0xFF00, 0xFFE6), (0x1F300, 0x1F6FF), (0x1F900, 0x1FAFF))  # fmt: skip
+                  (0x3000, 0x33FF), (0xFF00, 0xFFE6), (0xFFFD, 0xFFFD), (0x1F300, 0x1F6FF), (0x1F900, 0x1FAFF))  # fmt: skip
 """Code points asked one by one, when the first character outside ASCII arrives (some milliseconds)."""
 _WIDE_BLOCKS: Final = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3), (0x20000, 0x2A6DF))
 """Ideographs and syllables, wide from end to end."""
 _SKIN: Final = range(0x1F3FB, 0x1F400)
 _FLAGS: Final = range(0x1F1E6, 0x1F200)
+
+
+def is_wide(cell: str) -> bool:
+    """Whether a cell's character takes two columns."""
+    return bool(cell) and (width(cell[0]) == 2 or (len(cell) > 1 and wcswidth(cell) == 2))
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from agentdash.term import reflow
 from agentdash.term import style as st
 from agentdash.term.reports import Reporter
-from agentdash.term.row import Kept, Row, Runs, cells_of, pieces_of, row_of, runs_of
+from agentdash.term.row import FULL, GAP, Kept, Row, Runs, cells_of, pieces_of, row_of, runs_of
 from agentdash.term.screen import Saved
 from agentdash.term.stream import Stream
 
@@ -142,7 +142,7 @@ class Emulator(Reporter):
 
     @staticmethod
     def _text_line(line: Kept) -> TextLine:
-        return TextLine(reflow.text_of(line), not isinstance(line, str) and line.wrapped)
+        return TextLine(reflow.text_of(line), not isinstance(line, str) and bool(line.wrapped))
 
     # -- size ------------------------------------------------------------------
 
@@ -181,8 +181,6 @@ class Emulator(Reporter):
 
     def _resize_alternate(self, lines: int, columns: int) -> None:
         rows = [row_of(*row.cells(self.columns), columns, wrapped=row.wrapped) for row in self.rows]
-        for row in rows:
-            self._blank_half(row)
         if lines < len(rows):  # empty lines below the cursor go first, then the topmost
             below = min(len(rows) - lines, len(rows) - 1 - self.cursor.y)
             del rows[len(rows) - below :]
@@ -191,13 +189,6 @@ class Emulator(Reporter):
             self.cursor.y -= above
         rows += [Row() for _ in range(lines - len(rows))]
         self.rows, self.lines, self.columns = rows, lines, columns
-
-    @staticmethod
-    def _blank_half(row: Row) -> None:
-        """A wide character whose second half was cut off is gone."""
-        chars = row.chars
-        if chars and chars[-1] and reflow.is_wide(chars[-1]):
-            chars[-1], row.codes[-1] = " ", 0
 
     def _resize_main(self, lines: int, columns: int) -> None:
         self._resize_height(lines)
@@ -220,7 +211,7 @@ class Emulator(Reporter):
             back = min(self.pullable, len(self.history), lines - len(rows))
             self.pullable = min(self.pullable, len(self.history)) - back
             taken = [self.history.pop() for _ in range(back)][::-1]
-            rows[0:0] = [row_of(*cells_of(line), self.columns, wrapped=_is_wrapped(line)) for line in taken]
+            rows[0:0] = [_row_again(line, self.columns) for line in taken]
             cur.y += back
             rows += [Row() for _ in range(lines - len(rows))]
 
@@ -231,15 +222,19 @@ class Emulator(Reporter):
             head.append(history.pop())
         head.reverse()
         old = list(history)
+        fixed = len(old) - min(self.pullable, len(old))
         cur = self.cursor
         done = reflow.reflow_screen(head, self.rows, self.columns, columns, (cur.x, cur.y))
         rows, y = done.rows, done.y
-        above = reflow.reflow_history(old, columns)
+        above = reflow.reflow_history(old[:fixed], columns)
+        recent = reflow.reflow_history(old[fixed:], columns)
+        fixed = len(above)
+        above += recent
         missing = self.lines - len(rows)
         if missing > 0:  # fewer rows than before: the scrollback's end moves down into the screen
             back = above[len(above) - missing :] if missing < len(above) else above
             above = above[: len(above) - len(back)]
-            rows = [row_of(*cells_of(line), columns, wrapped=_is_wrapped(line)) for line in back] + rows
+            rows = [_row_again(line, columns) for line in back] + rows
             y += len(back)
         over = len(rows) - self.lines
         if over > 0:
@@ -249,13 +244,20 @@ class Emulator(Reporter):
         rows += [Row() for _ in range(self.lines - len(rows))]
         history.clear()
         history.extend(above)
-        self.pullable = min(self.pullable, len(history))
+        self.pullable = max(0, len(above) - fixed)
         self.rows, self.columns = rows, columns
         cur.x, cur.y = (done.x, y) if y >= 0 else (0, 0)
 
 
 def _is_wrapped(line: Kept) -> bool:
-    return not isinstance(line, str) and line.wrapped
+    return not isinstance(line, str) and bool(line.wrapped)
+
+
+def _row_again(line: Kept, columns: int) -> Row:
+    """A line of the scrollback back on the screen."""
+    chars, codes = cells_of(line)
+    wrapped = 0 if not _is_wrapped(line) else FULL if len(chars) >= columns else GAP
+    return row_of(chars, codes, columns, wrapped=wrapped)
 
 
 def _clamp(value: int, most: int) -> int:

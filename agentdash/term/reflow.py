@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from agentdash.term.cells import width
-from agentdash.term.row import Kept, Line, Row, cells_of, pieces_of, row_of
+from typing import Final
+
+from agentdash.term.cells import is_wide
+from agentdash.term.row import FULL, GAP, Kept, Line, Row, cells_of, pieces_of, row_of
+from agentdash.term.style import BG
+
+WIDE_SIGN: Final = "\ufffd"
+"""Stands for a wide character where only one column is left."""
 
 
 class _Logical:
@@ -19,13 +25,30 @@ class _Logical:
         self.chars += chars
         self.codes += codes
 
+    def trim(self) -> None:
+        """Leave out the blanks at the end, also those a coloured erase left."""
+        chars, codes = self.chars, self.codes
+        end = len(chars)
+        while end and chars[end - 1] == " " and not codes[end - 1] & ~BG:
+            end -= 1
+        del chars[end:], codes[end:]
+
+    def squeeze(self) -> None:
+        """For a screen of one column: wide characters do not fit anywhere."""
+        kept = [(char, code) for char, code in zip(self.chars, self.codes, strict=True) if char]
+        kept = [(WIDE_SIGN if is_wide(char) else char, code) for char, code in kept]
+        self.chars, self.codes = [char for char, _ in kept], [code for _, code in kept]
+
     def cut(self, columns: int) -> list[tuple[int, int]]:
         """Where each row of the new width begins and ends; a wide character is not cut in two."""
+        self.trim()
+        if columns == 1:
+            self.squeeze()
         chars, total, start = self.chars, len(self.chars), 0
         out: list[tuple[int, int]] = []
         while total - start > columns:
             end = start + columns
-            if not chars[end] and columns > 1:
+            if not chars[end]:
                 end -= 1
             out.append((start, end))
             start = end
@@ -39,7 +62,7 @@ def reflow_history(lines: list[Kept], columns: int) -> list[Kept]:
     joined = _Logical()
     is_joining = False
     for line in lines:
-        wrapped = not isinstance(line, str) and line.wrapped
+        wrapped = not isinstance(line, str) and bool(line.wrapped)
         if isinstance(line, str) and not is_joining and len(line) * 2 <= columns:
             out.append(line)  # short enough whatever its characters are
             continue
@@ -106,12 +129,10 @@ def reflow_screen(
     for number, row in enumerate(rows):
         if number == y:
             at = len(joined.chars) + x
-        used = old_columns if row.wrapped else row.used()
+        used = old_columns - (row.wrapped == GAP)
         chars, codes = row.cells(old_columns)
-        if row.wrapped and chars[-1] == " " and not codes[-1] and number + 1 < len(rows):
-            used = old_columns - _wide_gap(rows[number + 1], old_columns)
         joined.add(chars[:used], codes[:used])
-        if row.wrapped and number + 1 < len(rows):
+        if row.wrapped and number + 1 < len(rows) and not _is_empty(rows[number + 1]):
             continue
         if at is not None:
             new_x, new_y = _locate(joined, at, columns)
@@ -121,16 +142,20 @@ def reflow_screen(
     return Reflowed(out, new_x, new_y)
 
 
-def _wide_gap(following: Row, columns: int) -> int:
-    """1 when the next row begins with a wide character, for which the last column was left free."""
-    chars, _ = following.cells(columns)
-    return int(columns > 1 and not chars[1])
+def _is_empty(row: Row) -> bool:
+    """Whether a wrapped line cannot go on here: what it went on in was erased."""
+    return not row.wrapped and not row.text(0).strip(" ")
 
 
 def _rows(joined: _Logical, columns: int) -> list[Row]:
     spans = joined.cut(columns)
     return [
-        row_of(joined.chars[start:end], joined.codes[start:end], columns, wrapped=at < len(spans) - 1)
+        row_of(
+            joined.chars[start:end],
+            joined.codes[start:end],
+            columns,
+            wrapped=0 if at == len(spans) - 1 else FULL if end - start == columns else GAP,
+        )
         for at, (start, end) in enumerate(spans)
     ]
 
@@ -140,17 +165,14 @@ def _locate(joined: _Logical, at: int, columns: int) -> tuple[int, int]:
     spans = joined.cut(columns)
     for number, (start, end) in enumerate(spans):
         if at < end or number == len(spans) - 1:
-            return min(at - start, columns), number
+            return min(at - start, columns if at <= end else columns - 1), number
     return 0, 0
 
 
 def text_of(line: Kept) -> str:
     """The characters of a line, trailing blanks left out unless the line goes on."""
     text = "".join([text for text, _ in pieces_of(line)])
-    wrapped = not isinstance(line, str) and line.wrapped
+    if isinstance(line, Row) and line.wrapped == GAP and line.chars is not None:
+        return text[:-1]  # the column a wide character left free
+    wrapped = not isinstance(line, str) and bool(line.wrapped)
     return text if wrapped else text.rstrip(" ")
-
-
-def is_wide(cell: str) -> bool:
-    """Whether a cell's character takes two columns."""
-    return bool(cell) and width(cell[0]) == 2

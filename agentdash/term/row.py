@@ -13,6 +13,10 @@ Runs = list[tuple[str, Style]]
 """Pieces of a line from left to right, neighbours in different styles. Blank cells after the last drawn
 one are left out."""
 
+FULL: Final = 1
+GAP: Final = 2
+"""How a row goes on in the next one: from its last column, or from the one before because a wide
+character did not fit."""
 MAX_PIECES: Final = 16
 """Pieces up to which a row goes into the scrollback as it is; packing one costs as much as drawing it."""
 MIXED: Final = 0
@@ -20,7 +24,7 @@ MIXED: Final = 0
 
 
 class Row:
-    """A line of the screen.
+    """A line of the screen; `wrapped` (0, `FULL`, `GAP`) when the next one continues it.
 
     Two forms. While it is only appended to (shells, compilers, logs) it is `segs`: pieces (text, style
     code, width of each character) that cover the columns up to `n`; `chars` is then None. The first
@@ -35,7 +39,7 @@ class Row:
         self.n = 0
         self.chars: list[str] | None = None
         self.codes: list[int] = []
-        self.wrapped = False
+        self.wrapped = 0
 
     def cells(self, columns: int) -> tuple[list[str], list[int]]:
         """Turn to random access; gives (chars, codes), each `columns` long."""
@@ -64,7 +68,7 @@ class Row:
         self.n = 0
         self.chars = None
         self.codes = []
-        self.wrapped = False
+        self.wrapped = 0
 
     def pieces(self) -> list[tuple[str, int]]:
         """(text, style code) from left to right; may end in blanks."""
@@ -84,25 +88,19 @@ class Row:
             return "".join([seg[0] for seg in self.segs]) + " " * (columns - self.n)
         return "".join(self.chars)
 
-    def used(self) -> int:
-        """Columns up to the last one that is not a blank in the default style."""
-        chars, codes = self.cells(self.n)
-        end = len(chars)
-        while end and chars[end - 1] == " " and not codes[end - 1]:
-            end -= 1
-        return end
-
     def packed(self) -> Kept:
         """What the scrollback keeps: a bare string for a plain line, the row itself for a few pieces."""
         if self.chars is not None:
-            return Line(self.pieces(), self.wrapped)
+            if self.wrapped == GAP:
+                del self.chars[-1], self.codes[-1]
+            return Line(self.pieces(), bool(self.wrapped))
         segs = self.segs
         if not self.wrapped:
             if not segs:
                 return ""
             if len(segs) == 1 and not segs[0][1]:
                 return segs[0][0]
-        return self if len(segs) <= MAX_PIECES else Line(self.pieces(), self.wrapped)
+        return self if len(segs) <= MAX_PIECES else Line(self.pieces(), bool(self.wrapped))
 
 
 def plain_row(text: str, code: int) -> Row:
@@ -190,12 +188,14 @@ def runs_of(pieces: list[tuple[str, int]], flip: int = 0) -> Runs:
     return out
 
 
-def row_of(chars: list[str], codes: list[int], columns: int, *, wrapped: bool) -> Row:
+def row_of(chars: list[str], codes: list[int], columns: int, *, wrapped: int) -> Row:
     """A screen line of given cells, cut or filled to the width."""
     row = Row()
     pad = columns - len(chars)
     row.chars = chars[:columns] + [" "] * pad
     row.codes = codes[:columns] + [0] * pad
+    if pad < 0 and not chars[columns]:  # a wide character that was cut in two is gone
+        row.chars[-1], row.codes[-1] = " ", 0
     row.wrapped = wrapped
     return row
 

@@ -71,8 +71,9 @@ class Screen(Canvas):
         """To the next tab stop or the last column."""
         for _ in range(min(count or 1, self.columns)):
             x = self.cursor.x
+            if x >= self.columns - 1:  # a pending wrap stays, as in tmux: nothing is overwritten
+                return
             self.cursor.x = min((stop for stop in self.tabstops if stop > x), default=self.columns - 1)
-        self.cursor.x = min(self.cursor.x, self.columns - 1)
 
     def back_tab(self, count: int | None = 1) -> None:
         """To the tab stop before (CBT)."""
@@ -167,7 +168,9 @@ class Screen(Canvas):
 
     def insert_characters(self, count: int | None = None) -> None:
         """Insert blanks at the cursor; what leaves the line is lost."""
-        row, x, cols = self.rows[self.cursor.y], min(self.cursor.x, self.columns - 1), self.columns
+        row, x, cols = self.rows[self.cursor.y], self.cursor.x, self.columns
+        if x >= cols:  # behind the last column is nothing to edit, as pyte and tmux have it
+            return
         chars, codes = row.cells(cols)
         number = min(count or 1, cols - x)
         self._split_wide(row, x)
@@ -179,7 +182,9 @@ class Screen(Canvas):
 
     def delete_characters(self, count: int | None = None) -> None:
         """Delete cells at the cursor; the rest of the line moves left."""
-        row, x, cols = self.rows[self.cursor.y], min(self.cursor.x, self.columns - 1), self.columns
+        row, x, cols = self.rows[self.cursor.y], self.cursor.x, self.columns
+        if x >= cols:  # behind the last column is nothing to edit, as pyte and tmux have it
+            return
         chars, codes = row.cells(cols)
         number = min(count or 1, cols - x)
         self._split_wide(row, x)
@@ -217,7 +222,7 @@ class Screen(Canvas):
         chars[start:end] = [" "] * (end - start)
         codes[start:end] = [code] * (end - start)
         if end >= cols:
-            row.wrapped = False
+            row.wrapped = 0
 
     def _cut(self, row: Row, start: int) -> bool:
         """Shorten an appended-to line of narrow characters; False when it has others."""
@@ -229,7 +234,7 @@ class Screen(Canvas):
             if row.n < start:
                 row.segs.append((text[: start - row.n], code, kind))
                 row.n = start
-        row.wrapped = False
+        row.wrapped = 0
         return True
 
     def erase_characters(self, count: int | None = None) -> None:
@@ -283,13 +288,13 @@ class Screen(Canvas):
         self.touch()
 
     def repeat_character(self, count: int | None = None) -> None:
-        """Draw the character before the cursor again (REP)."""
-        cur = self.cursor
+        """Draw the character before the cursor again (REP), to the end of the line at most."""
+        cells = self.rows[self.cursor.y].cells(self.columns)[0]
         at = self._previous()
         if at:
-            cell = self.rows[cur.y].cells(self.columns)[0][at - 1]
-            # more than a screenful leaves the same picture
-            self.draw(cell * min(count or 1, self.columns * self.lines))
+            cell = [cells[at - 1], ""] if at < len(cells) and not cells[at] else [cells[at - 1]]
+            room = (self.columns - self.cursor.x) // len(cell)
+            self.draw_cells(cell * min(count or 1, room), odd=True)
 
     # -- modes ---------------------------------------------------------------
 
@@ -307,13 +312,13 @@ class Screen(Canvas):
         modes = self.modes
         flag = (PRIVATE_FLAGS if private else ANSI_FLAGS).get(number)
         if flag is not None:
+            if flag == "autowrap" and on and not modes.autowrap:
+                self._hold()
             setattr(modes, flag, on)
             if flag == "origin":
                 self.cursor_position()
             elif flag == "reverse_video":
                 self.touch()
-            elif flag == "autowrap" and not on:
-                self._hold()
             self.cursor.hidden = not modes.cursor_visible
         elif private and number in MOUSE:
             modes.mouse = number if on else 0
@@ -330,6 +335,7 @@ class Screen(Canvas):
             self.save_cursor()
         cursor = self.saved if with_cursor else None
         self.behind = Behind(self.rows, self.columns, self.lines, self.saved, cursor)
+        self.saved = Saved()  # each screen has its own slot
         self.modes.alternate_screen = True
         self.rows = [Row() for _ in range(self.lines)]
         self.touch()

@@ -27,6 +27,8 @@ _SPLIT: Final = re.compile(
 ).split
 _CANCEL: Final = "\x18\x1a"
 _STRINGS: Final = "]PX^_k"
+# What may stand between the beginning and the end of an escape (False) or control (True) sequence.
+_INNER: Final = {False: re.compile("[ -/]+").match, True: re.compile("[ -?]+").match}
 
 
 class _State(Enum):
@@ -269,37 +271,30 @@ class Stream:
         self._string = []
 
     def _in_sequence(self, piece: str) -> str:
-        """Inside an escape or control sequence, character by character until it ends."""
-        for at, char in enumerate(piece):
-            if char == "\x1b":
-                if at == 0 and len(piece) > 1:  # a whole sequence: this one was given up
-                    self._state = None
-                    return piece
-                self._state, self._open = _State.ESCAPE, "\x1b"
-            elif char in _CANCEL or char > "\x7e":
-                if char != "\x7f":
-                    self._state = None
-                    return piece[at + (char in _CANCEL) :]
-            elif char < " ":
-                act = self._single.get(char)
-                if act is not None:
-                    act()
-            elif self._is_inner(char):
-                if len(self._open) <= MAX_CONTROL:
-                    self._open += char
-            else:
-                control = self._open + char
+        """Inside an escape or control sequence: what belongs to it, then the character that does not."""
+        inner = _INNER[self._state is _State.SEQUENCE](piece)
+        if inner is not None:
+            if len(self._open) <= MAX_CONTROL:
+                self._open += inner[0][:MAX_CONTROL]
+            return piece[inner.end() :]
+        char = piece[0]
+        if char == "\x1b":
+            if len(piece) > 1:  # a whole sequence: this one was given up
                 self._state = None
-                if self._open == "\x1b" and char in "[" + _STRINGS:
-                    self._begin(control)
-                else:
-                    self._finish(control)
-                return piece[at + 1 :]
-        return ""
-
-    def _is_inner(self, char: str) -> bool:
-        return char < ("@" if self._state is _State.SEQUENCE else "0")
-
-    def _finish(self, control: str) -> None:
-        """Run a control string put together from pieces."""
-        self._run(iter(("", control)))
+                return piece
+            self._state, self._open = _State.ESCAPE, "\x1b"
+        elif char in _CANCEL or char > "\x7f":
+            self._state = None
+            return piece if char > "\x7f" else piece[1:]
+        elif char < " ":
+            act = self._single.get(char)
+            if act is not None:
+                act()
+        elif char < "\x7f":
+            control = self._open + char
+            self._state = None
+            if self._open == "\x1b" and char in "[" + _STRINGS:
+                self._begin(control)
+            else:
+                self._run(iter(("", control)))
+        return piece[1:]

@@ -155,7 +155,7 @@ def _extended(source: Iterator[str] | list[str], *, colon: bool) -> int | None:
         return number + 1 if number < 256 else None
     if kind != 2:
         return None
-    rest = list(items) if colon else [next(items, "0") for _ in range(3)]
+    rest = list(items) if colon else [next(items, "256") for _ in range(3)]
     if len(rest) > 3:  # the colour space stands first
         rest = rest[1:]
     if len(rest) < 3:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 SIZES = ((80, 24), (200, 50))
 BYTES = 1_000_000
-_WORDS = "agent workspace build start connect websocket tunnel derp peer handshake ok retry timeout".split()
+_WORDS = ["agent", "workspace", "build", "start", "connect", "websocket", "tunnel", "derp", "peer", "handshake", "ok", "retry", "timeout"]
 _COLORS = ("0", "01;34", "01;36", "01;32", "40;33;01", "30;42", "00;36")
 _POOLS = (
     "你好世界終端機日本語한국어ありがとう",
@@ -125,7 +125,7 @@ def _record(command: list[str], columns: int, lines: int, keys: list[bytes], eve
     child, fd = pty.fork()
     if child == 0:
         os.environ.update(TERM="xterm-256color", LC_ALL="C.UTF-8", HOME="/nonexistent")
-        os.execvp(command[0], command)  # noqa: S606
+        os.execvp(command[0], command)
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     out: list[bytes] = []
 
