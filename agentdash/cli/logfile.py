@@ -43,16 +43,16 @@ def default_path() -> Path:
     return user_log_path("agentdash", appauthor=False) / "agentdash.log"
 
 
-def open_log(path: Path | None) -> Path:
+def open_log(wanted: Path | None) -> Path:
     """Begin to log; the screen is never written to.
 
     Args:
-        path: The file; the default place if None.
+        wanted: The file; the default place if None.
 
     Raises:
         OSError: The file cannot be written.
     """
-    where = path or default_path()
+    where = wanted or default_path()
     where.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handler = _PrivateFile(where, maxBytes=MAX_BYTES, backupCount=BACKUPS)
     handler.setFormatter(
@@ -70,6 +70,12 @@ def no_log() -> None:
     root = logging.getLogger()
     if not root.handlers:
         root.addHandler(logging.NullHandler())
+
+
+def path() -> Path | None:
+    """The file that is being written, if there is one."""
+    handlers = logging.getLogger().handlers
+    return next((Path(h.baseFilename) for h in handlers if isinstance(h, _PrivateFile)), None)
 
 
 def close_log() -> None:

@@ -115,8 +115,7 @@ def _end_log() -> None:
 
 
 def _where_the_trace_is() -> str:
-    for handler in logging.getLogger().handlers:
-        name = getattr(handler, "baseFilename", None)
-        if name:
-            return f"The trace is in {name}"
-    return "Run it again with --log-file FILE to keep the trace"
+    from agentdash.cli import logfile  # noqa: PLC0415
+
+    path = logfile.path()
+    return f"The trace is in {path}" if path else "Run it again with --log-file FILE to keep the trace"
