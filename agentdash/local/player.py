@@ -72,7 +72,7 @@ class Player:
     def _story(self, build: Build) -> Iterator[float]:
         stages = self._stages(build)
         while True:
-            while build.is_hung and build.job.canceled_at is None:
+            while build.is_hung and (build.ignores_cancel or build.job.canceled_at is None):
                 yield 5.0
             if build.job.canceled_at is not None:
                 yield _INTERRUPT_S

@@ -178,9 +178,10 @@ def revive_daemons(deployment: Deployment) -> None:
     deployment.dispatch()
 
 
-def hang_build(build: Build) -> None:
-    """A running job goes silent for good; only a cancel or the reaper ends it."""
+def hang_build(build: Build, *, ignores_cancel: bool = False) -> None:
+    """A running job goes silent for good; a cancel (unless ignored) or the reaper ends it."""
     build.is_hung = True
+    build.ignores_cancel = ignores_cancel
 
 
 def set_deadline(

@@ -129,6 +129,8 @@ class Build:
     """Of a claim: Terraform makes the compute anew, and the agents with it (triage: C04)."""
     is_hung: bool = False
     """The provisioner went silent: the player makes no further step."""
+    ignores_cancel: bool = False
+    """Of a hung build: `canceling` for ever."""
     on_success: Callable[[], None] | None = None
     """What follows a success, e.g. the start half of a restart."""
 

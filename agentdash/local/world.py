@@ -87,6 +87,8 @@ class _Movers:
             (300.0, self._cron),
         )
         timeline = self._deployment.timeline
+        if self._world.is_staged:
+            steady, lively = steady[:1], ()
         for interval_s, call in steady:
             timeline.every(lambda interval_s=interval_s: interval_s, _ignore(call))  # type: ignore[misc]
         for mean_s, call in lively:

@@ -32,6 +32,8 @@ class World:
     player: Player
     catalogue: Catalogue
     cast: dict[str, list[str]] = field(default_factory=dict)
+    is_staged: bool = False
+    """One condition is on show: nothing moves but metadata and what is still going on."""
 
     def showing(self, what: str) -> list[Workspace]:
         """Workspaces cast for `what`, e.g. `start_error`, that still exist."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentdash.local import devcontainers, plays, queueing, reconciler, startup
+from agentdash.local import devcontainers, plays, queueing, staging, startup
 from agentdash.local.blueprints import (
     AgentPlan,
     Blueprint,
@@ -18,9 +18,7 @@ from agentdash.local.blueprints import (
 from agentdash.local.clock import ManualClock
 from agentdash.local.player import Player
 from agentdash.local.records import MAX_LOGS_LENGTH, Agent, Deployment, Workspace
-from agentdash.local.world_fleet import World
 from agentdash.local.world_people import furnish, publish_version
-from agentdash.local.world_small import PLAIN, small_world, subject, subject_agent, wait
 
 PLAN = AgentPlan(
     scripts=(ScriptPlan("Install", (("info", "one"), ("error", "two"))), ScriptPlan("Serve", duration_s=2)),
@@ -308,48 +306,45 @@ def test_clock_skew_moves_only_the_agents_own_times() -> None:
     assert stage.agent.first_connected_at == first
 
 
-def claimed_world(**how: bool) -> tuple[World, Workspace]:
-    world = small_world(Deployment(ManualClock()), desired=1)
-    reconciler.reconcile(world.deployment)
-    wait(world, 60)
-    (prebuild,) = (ws for ws in world.deployment.live_workspaces() if ws.is_prebuild)
-    queueing.claim(world.deployment, prebuild, world.user("june"), "mine", **how)
-    wait(world, 60)
-    return world, prebuild
+def claimed_stage(
+    *, misses_reinit: bool = False, replaces_compute: bool = False
+) -> tuple[staging.Stage, Workspace]:
+    clock = ManualClock()
+    stage = staging.Stage(Deployment(clock), clock)
+    workspace = stage.claim(stage.pool(), misses_reinit=misses_reinit, replaces_compute=replaces_compute)
+    stage.wait(60)
+    return stage, workspace
 
 
 def test_claim_keeps_the_compute_and_starts_the_agent_over() -> None:
-    _, workspace = claimed_world()
+    _, workspace = claimed_stage()
     actions = {(row.action, row.resource) for row in workspace.latest_build.timings if row.stage == "apply"}
     assert actions == {("update", "coder_agent.main")}
     assert workspace.agents[0].lifecycle_state == "ready"
 
 
 def test_claim_whose_signal_is_lost_stays_created() -> None:
-    world, workspace = claimed_world(misses_reinit=True)
+    stage, workspace = claimed_stage(misses_reinit=True)
     (agent,) = workspace.agents
-    assert (agent.status(world.deployment.now()), agent.lifecycle_state) == ("connected", "created")
+    assert (agent.status(stage.deployment.now()), agent.lifecycle_state) == ("connected", "created")
     assert agent.started_at is None
 
 
 def test_claim_that_replaces_the_compute_shows_it_in_the_timings() -> None:
-    _, workspace = claimed_world(replaces_compute=True)
+    _, workspace = claimed_stage(replaces_compute=True)
     actions = {(row.action, row.resource) for row in workspace.latest_build.timings if row.stage == "apply"}
     assert actions == {("create", "docker_container.workspace")}
 
 
 def test_delete_can_fail_too() -> None:
-    blueprint = plays.with_failing_build(
-        PLAIN, "terraform apply: exit status 1", "Error: in use", on=("delete",)
-    )
-    world = small_world(Deployment(ManualClock()), blueprint)
-    wait(world, 60)
-    workspace = subject(world)
-    assert subject_agent(world).lifecycle_state == "ready"
-    queueing.queue_build(world.deployment, workspace, "delete", workspace.owner_id)
-    wait(world, 60)
-    assert workspace.latest_build.status == "failed"
-    assert not workspace.is_deleted
+    error = "terraform apply: exit status 1"
+    stage = Stage(plays.with_failing_build(with_plan(), error, "Error: in use", on=("delete",)))
+    stage.wait()
+    assert stage.agent.lifecycle_state == "ready"
+    queueing.queue_build(stage.deployment, stage.workspace, "delete", stage.workspace.owner_id)
+    stage.wait()
+    assert stage.workspace.latest_build.status == "failed"
+    assert not stage.workspace.is_deleted
 
 
 def test_new_process_of_the_parent_gives_sub_agents_new_ids() -> None:

@@ -1,0 +1,189 @@
+"""Agents and start-up scripts in trouble: A01 to A12, S01 to S11 (triage catalogue §4.4, §4.5)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agentdash.local import plays, startup
+from agentdash.local.blueprints import Blueprint, ResourcePlan, ScriptPlan
+from agentdash.local.staging import PLAIN_SCRIPT, Condition, Stage, plain
+
+_NEVER = plain(connect_s=None)
+_ENDLESS = replace(PLAIN_SCRIPT, duration_s=None, timeout_s=0)
+
+
+def _script(**changes: object) -> Blueprint:
+    return plain(scripts=(replace(PLAIN_SCRIPT, **changes),))  # type: ignore[arg-type]
+
+
+_BAD_SCRIPT = _script(
+    status="exit_failure",
+    exit_code=127,
+    lines=(("info", "installing tools"), ("error", "start.sh: line 14: npm: not found")),
+)
+
+
+# connection
+
+
+def _never_connected(stage: Stage) -> None:
+    stage.workspace(_NEVER, wait_s=180)
+
+
+def _connecting(stage: Stage) -> None:
+    stage.workspace(_NEVER, wait_s=80)
+
+
+def _connects_late(stage: Stage) -> None:
+    stage.workspace(plain(connect_s=150), wait_s=260)
+
+
+def _no_timeout(stage: Stage) -> None:
+    stage.workspace(plain(connect_s=None, connection_timeout_s=0), wait_s=240)
+
+
+def _flapping(stage: Stage) -> None:
+    plays.flap(stage.deployment, stage.agent(), times=5)
+    stage.wait(290)
+
+
+def _lost(stage: Stage) -> None:
+    plays.kill(stage.deployment, stage.agent())
+    stage.wait(300)
+
+
+def _lost_and_back(stage: Stage) -> None:
+    agent = stage.agent()
+    plays.kill(stage.deployment, agent)
+    stage.wait(60)
+    plays.reconnect(stage.deployment, agent)
+    stage.wait(60)
+
+
+def _lost_silently(stage: Stage) -> None:
+    plays.drop_link(stage.deployment, stage.agent())
+    stage.wait(300)
+
+
+def _replaced(stage: Stage) -> None:
+    workspace = stage.workspace()
+    plays.kill(stage.deployment, workspace.agents[0])
+    stage.build(workspace, "start")
+    stage.wait(3)
+
+
+def _no_agent(stage: Stage) -> None:
+    stage.workspace(Blueprint((ResourcePlan("null_resource", "nothing"),)))
+
+
+def _off(stage: Stage) -> None:
+    startup.shut_down(stage.deployment, stage.agent())
+    stage.wait(300)
+
+
+def _external(stage: Stage) -> None:
+    stage.workspace(
+        replace(plain(connect_s=None, connection_timeout_s=0), has_external_agent=True), wait_s=300
+    )
+
+
+def _stuck_shutting_down(stage: Stage) -> None:
+    plays.set_lifecycle(stage.deployment, stage.agent(), "shutting_down")
+    stage.wait(900)
+
+
+# scripts
+
+
+def _runs_on(stage: Stage) -> None:
+    stage.workspace(plain(scripts=(_ENDLESS,)), wait_s=1500)
+
+
+def _runs_for_a_while(stage: Stage) -> None:
+    stage.workspace(plain(scripts=(_ENDLESS,)), wait_s=120)
+
+
+def _timed_out(stage: Stage) -> None:
+    stage.workspace(_script(status="timed_out", timeout_s=60), wait_s=240)
+
+
+def _failed(stage: Stage) -> None:
+    stage.workspace(_BAD_SCRIPT)
+
+
+def _errors_but_ends_well(stage: Stage) -> None:
+    stage.workspace(_script(lines=(("error", "error: cannot find cache, building anew"), ("error", "done"))))
+
+
+def _pipes(stage: Stage) -> None:
+    stage.workspace(_script(status="pipes_left_open"), wait_s=90)
+
+
+def _never_starts(stage: Stage) -> None:
+    agent = stage.agent(_NEVER, wait_s=30)
+    startup.connect(stage.deployment, agent)
+    stage.wait(180)
+
+
+def _just_connected(stage: Stage) -> None:
+    agent = stage.agent(_NEVER, wait_s=30)
+    startup.connect(stage.deployment, agent)
+    stage.wait(5)
+
+
+def _logins_wait(stage: Stage) -> None:
+    stage.workspace(plain(scripts=(replace(_ENDLESS, start_blocks_login=True),)), wait_s=60)
+
+
+def _cron_fails(stage: Stage) -> None:
+    nightly = ScriptPlan(
+        "Nightly",
+        (("error", "pg_dump: not found"),),
+        2,
+        127,
+        "exit_failure",
+        cron="0 0 3 * * *",
+        run_on_start=False,
+    )
+    agent = stage.agent(plain(scripts=(PLAIN_SCRIPT, nightly)))
+    startup.run_script(stage.deployment, agent, nightly, "cron")
+    stage.wait(60)
+
+
+def _stop_script_fails(stage: Stage) -> None:
+    plays.set_lifecycle(stage.deployment, stage.agent(), "shutdown_error")
+    stage.wait(60)
+
+
+def _waits_for_unit(stage: Stage) -> None:
+    line = ("info", "coder exp sync: waiting for unit 'git-clone' to complete")
+    stage.workspace(plain(scripts=(replace(_ENDLESS, lines=(line,)),)), wait_s=1500)
+
+
+def _no_log_line(stage: Stage) -> None:
+    stage.workspace(plain(scripts=(replace(_ENDLESS, lines=()),)), wait_s=300)
+
+
+AGENT_CONDITIONS = (
+    Condition("A01", "Still connecting", _connecting),
+    Condition("A02", "Never connected", _never_connected, _connects_late),
+    Condition("A03", "Will never time out", _no_timeout, _connecting),
+    Condition("A04", "Flapping", _flapping, _lost_and_back),
+    Condition("A05", "Lost connection", _lost, _lost_and_back),
+    Condition("A05b", "Lost connection without an event", _lost_silently),
+    Condition("A06", "Disconnected, but a build is running", _replaced),
+    Condition("A07", "Started, no agent", _no_agent),
+    Condition("A09", "Agent off", _off),
+    Condition("A11", "External agent waits for its human", _external),
+    Condition("A12", "Stuck shutting down", _stuck_shutting_down),
+    Condition("S01", "Script runs on and on", _runs_on, _runs_for_a_while),
+    Condition("S02", "Script timed out", _timed_out),
+    Condition("S03", "Script failed", _failed, _errors_but_ends_well),
+    Condition("S04", "Script left its pipes open", _pipes),
+    Condition("S06", "Connected, but never starts", _never_starts, _just_connected),
+    Condition("S07", "Logins wait", _logins_wait),
+    Condition("S08", "Cron script fails", _cron_fails),
+    Condition("S09", "Stop script failed or timed out", _stop_script_fails),
+    Condition("S10", "Waiting for another unit", _waits_for_unit),
+    Condition("S11", "Connected and starting, not one log line", _no_log_line),
+)

@@ -1,0 +1,158 @@
+"""Builds and their queue in trouble: B01 to B16 (triage catalogue §4.3)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from agentdash.local import plays, queueing
+from agentdash.local.blueprints import Blueprint, ResourcePlan
+from agentdash.local.staging import PLAIN, PLAIN_AGENT, Condition, Stage
+
+_ARM = replace(PLAIN, tags=(("arch", "arm64"),))
+_SLOW = Blueprint((ResourcePlan("aws_instance", "dev", apply_s=1500, agents=(PLAIN_AGENT,)),))
+_FAILS = plays.with_failing_build(
+    PLAIN,
+    "terraform apply: exit status 1",
+    "Error: Unable to create container: no space left on device",
+    "  with docker_container.workspace,",
+)
+
+
+def _no_match(stage: Stage) -> None:
+    stage.workspace(_ARM, wait_s=90)
+
+
+def _no_match_yet(stage: Stage) -> None:
+    stage.workspace(_ARM, wait_s=10)
+
+
+def _stale(stage: Stage) -> None:
+    stage.workspace(name="before")
+    plays.stop_daemons(stage.deployment)
+    stage.wait(200)
+    stage.workspace(name="late", wait_s=120)
+    stage.world.cast["subject"].reverse()
+
+
+def _stale_but_idle(stage: Stage) -> None:
+    stage.workspace()
+    plays.stop_daemons(stage.deployment)
+    stage.wait(400)
+
+
+def _queued(stage: Stage) -> None:
+    for index in range(5):
+        stage.workspace(_SLOW, name=f"busy{index}", wait_s=0.1)
+    stage.wait(120)
+    stage.world.cast["subject"] = stage.world.cast["subject"][3:]
+
+
+def _queued_a_moment(stage: Stage) -> None:
+    for index in range(5):
+        stage.workspace(_SLOW, name=f"busy{index}", wait_s=0.1)
+    stage.wait(20)
+
+
+def _soon_reaped(stage: Stage) -> None:
+    stage.workspace(_ARM, wait_s=24 * 60)
+
+
+def _reaped(stage: Stage) -> None:
+    workspace = stage.workspace(_ARM, wait_s=30 * 60 + 10)
+    queueing.reap(stage.deployment, workspace.latest_build)
+    stage.wait(60)
+
+
+def _silent(stage: Stage) -> None:
+    workspace = stage.workspace(wait_s=4)
+    plays.hang_build(workspace.latest_build)
+    stage.wait(240)
+
+
+def _one_resource(stage: Stage) -> None:
+    stage.workspace(_SLOW, wait_s=900)
+
+
+def _canceling(stage: Stage) -> None:
+    workspace = stage.workspace(_SLOW, wait_s=60)
+    # The daemon is gone: nobody is left to end the run that was asked to stop.
+    plays.stop_daemons(stage.deployment)
+    plays.hang_build(workspace.latest_build, ignores_cancel=True)
+    queueing.cancel_build(stage.deployment, workspace.latest_build)
+    stage.wait(11 * 60)
+
+
+def _failed(stage: Stage) -> None:
+    stage.workspace(_FAILS)
+
+
+def _missing_variable(stage: Stage) -> None:
+    error = "missing required template variables: region"
+    stage.workspace(plays.with_failing_build(PLAIN, error, error, code="REQUIRED_TEMPLATE_VARIABLES"))
+
+
+def _log_overflow(stage: Stage) -> None:
+    build = stage.workspace().latest_build
+    while not build.job.logs_overflowed:
+        stage.deployment.append_build_log(build, "Starting workspace", "x" * 1000)
+
+
+def _daemon_version(stage: Stage) -> None:
+    stage.workspace()
+    stage.deployment.daemons[0].version = "v2.31.4+0f0f0f0"
+
+
+def _stop_blocked(stage: Stage) -> None:
+    workspace = stage.workspace()
+    plays.stop_daemons(stage.deployment)
+    stage.build(workspace, "stop")
+    stage.wait(12 * 60)
+
+
+def _autostart_skipped(stage: Stage) -> None:
+    workspace = stage.workspace()
+    stage.build(workspace, "stop")
+    stage.wait(60)
+    workspace.autostart_schedule = "CRON_TZ=Europe/Berlin 30 9 * * 1-5"
+    workspace.next_start_at = stage.deployment.now() + timedelta(minutes=5)
+    stage.wait(15 * 60)
+
+
+def _autostart_ahead(stage: Stage) -> None:
+    workspace = stage.workspace()
+    stage.build(workspace, "stop")
+    stage.wait(60)
+    workspace.autostart_schedule = "CRON_TZ=Europe/Berlin 30 9 * * 1-5"
+    workspace.next_start_at = stage.deployment.now() + timedelta(hours=5)
+
+
+def _canceled_running(stage: Stage) -> None:
+    workspace = stage.workspace(_SLOW, wait_s=20)
+    queueing.cancel_build(stage.deployment, workspace.latest_build)
+    stage.wait(60)
+
+
+def _canceled_pending(stage: Stage) -> None:
+    workspace = stage.workspace(_ARM, wait_s=5)
+    queueing.cancel_build(stage.deployment, workspace.latest_build)
+    stage.wait(60)
+
+
+BUILD_CONDITIONS = (
+    Condition("B01", "No provisioner matches", _no_match, _no_match_yet),
+    Condition("B02", "Matching provisioners are stale", _stale, _stale_but_idle),
+    Condition("B03", "Queued behind others", _queued, _queued_a_moment),
+    Condition("B04", "Will be reaped", _soon_reaped),
+    Condition("B05", "Reaped", _reaped),
+    Condition("B06", "Running, silent", _silent),
+    Condition("B07", "One resource takes all the time", _one_resource),
+    Condition("B08", "Canceling for ever", _canceling),
+    Condition("B09", "Terraform failed", _failed),
+    Condition("B10", "Missing variable or parameter", _missing_variable),
+    Condition("B11", "Job log overflow", _log_overflow),
+    Condition("B12", "Daemon and server versions differ", _daemon_version),
+    Condition("B14", "Stop or delete blocked", _stop_blocked),
+    Condition("B15", "Autostart silently skipped", _autostart_skipped, _autostart_ahead),
+    Condition("B16", "Cancelled while running", _canceled_running, _canceled_pending),
+)

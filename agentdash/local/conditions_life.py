@@ -1,0 +1,241 @@
+"""Run time, devcontainers, network, apps, server: R, D, N, W, V (triage catalogue §4.6 to §4.10)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agentdash.local import devcontainers, plays, startup
+from agentdash.local.blueprints import AppPlan, Blueprint, DevcontainerPlan, MetadataPlan
+from agentdash.local.records_agent import CONTAINERS_OFF
+from agentdash.local.staging import Condition, Stage, plain
+
+_BOX = DevcontainerPlan("api", "/home/coder/api", start_s=8)
+_MISSING = '{"outcome":"error","message":"Command failed: docker pull local/missing:9"}'
+_BROKEN = replace(
+    _BOX,
+    error="exit status 1",
+    lines=(
+        ("error", "Start: Run: docker pull local/missing:9"),
+        ("error", "Error response from daemon: manifest for local/missing:9 not found: manifest unknown"),
+        ("info", _MISSING),
+    ),
+)
+_CHECKED = AppPlan("web", "Web", "http://localhost:3000", healthcheck_url="http://localhost:3000/healthz")
+
+
+def _boxes(*plans: DevcontainerPlan) -> Blueprint:
+    return plain(devcontainers=plans)
+
+
+# run time
+
+
+def _metadata_failing(stage: Stage) -> None:
+    failing = MetadataPlan(
+        "cpu", "CPU", "text", text="sh: coder: not found", error="run cmd: exit status 127"
+    )
+    stage.workspace(plain(metadata=(failing,)))
+
+
+def _metadata_stale(stage: Stage) -> None:
+    agent = stage.agent()
+    agent.frozen_metadata.add("cpu")
+    stage.wait(300)
+
+
+def _metadata_once(stage: Stage) -> None:
+    agent = stage.agent(
+        plain(metadata=(MetadataPlan("kernel", "Kernel", "text", interval_s=0, text="6.8.0"),))
+    )
+    stage.wait(600)
+    assert agent.metadata[0].value == "6.8.0"
+
+
+def _overflow(stage: Stage) -> None:
+    plays.overflow_logs(stage.deployment, stage.agent())
+
+
+def _dormant(stage: Stage) -> None:
+    workspace = stage.workspace()
+    stage.build(workspace, "stop")
+    stage.wait(60)
+    plays.make_dormant(stage.deployment, workspace, deleting_in_s=20 * 3600)
+
+
+def _stops_soon(stage: Stage) -> None:
+    plays.set_deadline(stage.deployment, stage.workspace(), in_s=600, max_in_s=600)
+
+
+def _stops_tonight(stage: Stage) -> None:
+    plays.set_deadline(stage.deployment, stage.workspace(), in_s=9 * 3600)
+
+
+def _disk_full(stage: Stage) -> None:
+    disk = MetadataPlan("disk", "Home disk", "text", text="49.6/50.0 GiB (99%)")
+    stage.workspace(plain(metadata=(disk,)))
+    for _ in range(4):
+        stage.wait(15)
+
+
+def _restart_loop(stage: Stage) -> None:
+    agent = stage.agent()
+    for _ in range(4):
+        plays.kill(stage.deployment, agent)
+        stage.wait(20)
+        plays.restart(stage.deployment, agent, stage.world.player.plan_of(agent))
+        stage.wait(100)
+
+
+def _skewed(stage: Stage) -> None:
+    plays.skew_clock(stage.agent(), by_s=-95)
+
+
+# devcontainers
+
+
+def _box_for_ever(stage: Stage) -> None:
+    stage.workspace(_boxes(replace(_BOX, start_s=3600)), wait_s=1500)
+
+
+def _box_starting(stage: Stage) -> None:
+    stage.workspace(_boxes(replace(_BOX, start_s=3600)), wait_s=60)
+
+
+def _box_error(stage: Stage) -> None:
+    stage.workspace(_boxes(_BROKEN))
+
+
+def _box_recreated_into_error(stage: Stage) -> None:
+    agent = stage.agent(_boxes(_BOX))
+    devcontainers.start(stage.deployment, agent, agent.containers.devcontainers[0], _BROKEN)
+    stage.wait(60)
+
+
+def _box_running_with_error(stage: Stage) -> None:
+    agent = stage.agent(_boxes(_BOX))
+    agent.containers.devcontainers[0].error = "postCreateCommand failed: exit status 2"
+
+
+def _no_docker(stage: Stage) -> None:
+    plays.fail_containers(stage.deployment, stage.agent(), plays.NO_DOCKER)
+
+
+def _dead_container(stage: Stage) -> None:
+    agent = stage.agent(_boxes(_BOX))
+    (item,) = agent.containers.devcontainers
+    assert item.container is not None
+    newer = replace(item.container, id="f" * 64, name="calm_noether", created_at=stage.deployment.now())
+    item.container.running, item.container.status = False, "exited"
+    item.status = "stopped"
+    agent.containers.containers.append(newer)
+    stage.wait(60)
+
+
+def _box_dirty(stage: Stage) -> None:
+    plays.make_dirty(stage.deployment, stage.agent(_boxes(_BOX)), "api")
+
+
+def _sub_agent_lost(stage: Stage) -> None:
+    workspace = stage.workspace(_boxes(_BOX))
+    startup.end_process(stage.deployment, workspace.agents[1])
+    stage.wait(300)
+
+
+def _box_recreated(stage: Stage) -> None:
+    agent = stage.agent(_boxes(_BOX))
+    devcontainers.start(stage.deployment, agent, agent.containers.devcontainers[0], _BOX)
+    stage.wait(5)
+
+
+def _feature_off(stage: Stage) -> None:
+    plays.fail_containers(stage.deployment, stage.agent(), CONTAINERS_OFF)
+
+
+def _box_stopped(stage: Stage) -> None:
+    plays.set_devcontainer(stage.deployment, stage.agent(_boxes(_BOX)), "api", "stopped")
+    stage.wait(60)
+
+
+# network, apps, server
+
+
+def _no_relay(stage: Stage) -> None:
+    plays.set_latency(stage.agent(), None)
+    stage.wait(300)
+
+
+def _high_latency(stage: Stage) -> None:
+    plays.set_latency(stage.agent(), 412.5)
+
+
+def _unreachable(stage: Stage) -> None:
+    plays.make_unreachable(stage.agent())
+
+
+def _app_unhealthy(stage: Stage) -> None:
+    stage.workspace(plain(apps=(replace(_CHECKED, is_healthy=False),)), wait_s=180)
+
+
+def _app_initializing(stage: Stage) -> None:
+    agent = stage.agent(plain(apps=(_CHECKED,)))
+    plays.set_app_health(stage.deployment, agent, "web", "initializing")
+    stage.wait(300)
+
+
+def _app_of_dead_agent(stage: Stage) -> None:
+    agent = stage.agent(plain(apps=(_CHECKED,)))
+    plays.kill(stage.deployment, agent)
+    stage.wait(20)
+
+
+def _old_agent(stage: Stage) -> None:
+    stage.workspace(plain(version="v2.32.1+0a0a0a0"))
+
+
+def _unhealthy_server(stage: Stage) -> None:
+    stage.workspace()
+    plays.warn_health(stage.deployment, "database", "error", "EDB02", "Database is slow: 412 ms.")
+
+
+def _server_restarted(stage: Stage) -> None:
+    for name in ("one", "two", "three", "four"):
+        stage.workspace(name=name)
+    for workspace in list(stage.deployment.live_workspaces()):
+        plays.kill(stage.deployment, workspace.agents[0])
+    stage.wait(20)
+
+
+def _unknown_values(stage: Stage) -> None:
+    plays.set_lifecycle(stage.deployment, stage.agent(), "hibernating")
+
+
+LIFE_CONDITIONS = (
+    Condition("R01", "Metadata failing", _metadata_failing, _metadata_once),
+    Condition("R01b", "Metadata stale", _metadata_stale),
+    Condition("R02", "Agent log overflow", _overflow),
+    Condition("R03", "Dormant or being deleted", _dormant),
+    Condition("R04", "Stops soon", _stops_soon, _stops_tonight),
+    Condition("R05", "Out of memory or disk", _disk_full),
+    Condition("R06", "Restart loop", _restart_loop),
+    Condition("R07", "Clock skew", _skewed),
+    Condition("D01", "Starting for ever", _box_for_ever, _box_starting),
+    Condition("D02", "Devcontainer in error", _box_error),
+    Condition("D02b", "Recreated into an error", _box_recreated_into_error, _box_recreated),
+    Condition("D03", "Running with an error", _box_running_with_error),
+    Condition("D04", "Docker unreachable", _no_docker),
+    Condition("D05", "Tied to a dead container", _dead_container),
+    Condition("D06", "Configuration changed", _box_dirty),
+    Condition("D07", "Sub-agent unhealthy", _sub_agent_lost, _box_recreated),
+    Condition("D08", "Feature off", _feature_off),
+    Condition("D11", "Stopped", _box_stopped),
+    Condition("N01", "No relay map from the agent", _no_relay),
+    Condition("N02", "High latency", _high_latency),
+    Condition("N06", "Says connected, does not answer", _unreachable),
+    Condition("W01", "App unhealthy", _app_unhealthy),
+    Condition("W02", "App initializing for ever", _app_initializing),
+    Condition("W03", "Stale verdict", _app_of_dead_agent),
+    Condition("V01", "Agent older than the server", _old_agent),
+    Condition("V02", "Deployment unhealthy", _unhealthy_server),
+    Condition("V06", "Server restarted", _server_restarted),
+    Condition("V07", "Unknown value", _unknown_values),
+)
