@@ -10,7 +10,7 @@ from agentdash.api.errors import AgentNotConnected, ConnectFailed, Forbidden, No
 from agentdash.state import events as ev
 from agentdash.state.detail import AgentDetail
 from agentdash.state.freshness import Freshness, StreamState
-from agentdash.state.model import Container, Containers, MetadataItem, Port
+from agentdash.state.model import Agent, Container, Containers, MetadataItem, Port
 from tests.unit.feed.fakes import World, a_build, a_workspace, active, an_agent, lines, settle
 
 KEY, AGENT = "w1/main", "w1-main-1"
@@ -318,3 +318,46 @@ async def test_an_unknown_log_source_has_the_agent_read_but_not_too_often() -> N
             world.source.stream("follow", AGENT).send(lines(number + 1, source="new"))
             await world.clock.advance(1)
         assert 2 <= len(world.source.asked("agent")) <= 3
+
+
+async def test_a_slow_answer_does_not_undo_what_was_pushed_meanwhile() -> None:
+    world = World()
+    world.know(a_workspace())
+    pushed = Containers(containers=(Container("c", "db", "postgres", "up", True),))
+    async with world.running():
+        await opened(world, "devcontainers")
+        world.source.stream("watch_containers", AGENT).send(Containers())
+        await settle()
+        real = world.source.containers
+
+        async def slow(agent_id: str) -> Containers:
+            found = await real(agent_id)
+            await world.clock.sleep(5)
+            return found
+
+        world.source.containers = slow  # type: ignore[method-assign]
+        await world.clock.advance(13)
+        world.source.stream("watch_containers", AGENT).send(pushed)
+        await world.clock.advance(6)
+        assert detail(world).containers.value == pushed
+
+
+async def test_a_slow_answer_about_the_agent_does_not_undo_what_its_watch_said() -> None:
+    world = World()
+    world.know(a_workspace(agents=(an_agent(lifecycle="starting"),)))
+    real = world.source.agent
+
+    async def slow(known: Agent) -> Agent:
+        found = await real(known)
+        await world.clock.sleep(2)
+        return found
+
+    world.source.agent = slow  # type: ignore[method-assign]
+    async with world.running():
+        await opened(world, "health")
+        await world.clock.advance(1)
+        world.source.put(a_workspace())
+        world.ctx.emit(ev.WorkspacesRead((a_workspace(),), world.clock.now(), "watch"))
+        await world.clock.advance(1.5)
+        assert world.told(ev.AgentRead) == []
+        assert world.state.workspaces["w1"].agents[0].lifecycle == "ready"

@@ -205,3 +205,50 @@ async def test_the_first_answer_is_on_the_servers_clock_too(offset_s: float) -> 
     async with world.doing(Fleet(world.ctx).run_sweep):
         seen = world.state.seen["w1"].at
         assert (seen - world.clock.now()).total_seconds() == pytest.approx(offset_s)
+
+
+async def test_a_trouble_answer_is_stamped_with_its_start_too() -> None:
+    world = World()
+    world.source.put(a_workspace(name="before"))
+    world.source.matching["status:failed"] = ["w1"]
+    real = world.source.page
+
+    async def slow(query: str, limit: int, offset: int):  # type: ignore[no-untyped-def]
+        page = await real(query, limit, offset)
+        await world.clock.sleep(5 if query == "status:failed" else 0)
+        return page
+
+    world.source.page = slow  # type: ignore[method-assign]
+    async with world.doing(Fleet(world.ctx).run_trouble):
+        await world.clock.advance(2)
+        world.ctx.emit(ev.WorkspacesRead((a_workspace(name="after"),), world.ctx.server_now(), "watch"))
+        await world.clock.advance(4)
+        assert world.source.asked("page")[-1][0] != "status:failed"
+        assert world.state.workspaces["w1"].name == "after"
+
+
+async def test_many_missing_at_once_are_gone_with_the_second_sweep_only() -> None:
+    world = World(page_limit=100)
+    world.source.put(*(a_workspace(f"w{n:03}") for n in range(150)))
+    async with world.doing(Fleet(world.ctx).run_sweep):
+        for n in range(120, 150):
+            del world.source.workspaces[f"w{n:03}"]
+        await world.clock.advance(12)
+        # Twenty have been looked up; nobody was sure of the rest yet.
+        assert len(world.source.asked("workspace")) == 20
+        assert len(world.state.workspaces) == 130
+        await world.clock.advance(12)
+        assert len(world.state.workspaces) == 120
+
+
+async def test_what_came_during_a_sweep_is_not_dropped_by_it() -> None:
+    world = World(page_limit=2)
+    world.source.put(*(a_workspace(f"w{n}") for n in range(6)))
+    async with world.doing(Fleet(world.ctx).run_sweep):
+        await world.clock.advance(10.5)
+        # On no page of the sweep that is under way, and not on the server's list any more when it ends.
+        world.ctx.emit(ev.WorkspacesRead((a_workspace("new"),), world.ctx.server_now(), "watch"))
+        ended = len(world.told(ev.SweepEnded))
+        while len(world.told(ev.SweepEnded)) == ended:
+            await world.clock.advance(0.1)
+        assert "new" in world.state.workspaces

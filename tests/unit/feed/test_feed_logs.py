@@ -129,6 +129,20 @@ async def test_a_rebuild_that_finished_meanwhile_ends_the_log_of_the_old_agent()
         assert len(world.source.streams["follow", AGENT]) == 1
 
 
+async def test_a_queued_build_ends_following_though_the_agent_is_still_listed() -> None:
+    world = World()
+    world.know(a_workspace())
+    async with world.doing(a_log(world).run):
+        stream = world.source.stream("follow", AGENT)
+        stream.send(lines(1))
+        await settle()
+        world.source.put(replace(a_workspace(), build=active(transition="delete")))
+        stream.close()
+        await world.clock.advance(10)
+        assert len(world.source.streams["follow", AGENT]) == 1
+        assert len(world.source.asked("logs")) >= 5
+
+
 async def test_no_right_ends_it() -> None:
     world = World()
     world.know(a_workspace())
