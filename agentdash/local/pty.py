@@ -78,6 +78,8 @@ async def _run_session(
         session, client = await runtime.sessions.attach(key, start, request.rows, request.columns)
     except OSError:
         return Close()
+    # Traffic through the tunnel counts as use (contract: pty.md §13).
+    runtime.workspace_of(agent).last_used_at = runtime.deployment.now()
     copy = _Copy(runtime, agent, socket)
     try:
         return await first_of(

@@ -222,13 +222,19 @@ class PtySessions:
         await end_processes(self._leftovers)
 
     async def _end(self, key: Key) -> None:
-        session = self._sessions.pop(key, None)
+        session = self._drop(key)
         if session is not None:
             self._cancel_timer(key)
             await session.terminal.end()
 
+    def _drop(self, key: Key) -> PtySession | None:
+        lock = self._locks.get(key)
+        if lock is not None and not lock.locked():
+            del self._locks[key]
+        return self._sessions.pop(key, None)
+
     def _forget(self, key: Key) -> None:
-        session = self._sessions.pop(key, None)
+        session = self._drop(key)
         self._cancel_timer(key)
         if session is not None:
             task = asyncio.create_task(self._clean_up(session), name="pty clean-up")

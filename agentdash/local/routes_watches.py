@@ -1,4 +1,4 @@
-"""Watches beside the main streams: an agent on its way up, and all builds of the deployment."""
+"""Watches beside the main streams: an agent on its way up, all builds, the relay map."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from agentdash.local import bus as topics
 from agentdash.local.errors import ApiError
 from agentdash.local.records import Agent, Build
 from agentdash.local.render import Json
+from agentdash.local.routes_agents import connection_json
 from agentdash.local.runtime import Runtime, runtime_of
 from agentdash.local.streams import (
     ACCEPT_FAILED,
     LOG_RULES,
     Close,
     Socket,
+    StreamRules,
     compact_json,
     routes_of,
     run_one_way,
@@ -30,6 +32,7 @@ def watch_routes() -> Sequence[BaseRoute]:
         (
             ("/api/v2/workspaces/{workspace_id}/agent-connection-watch", connection_watch),
             ("/api/experimental/watch-all-workspacebuilds", all_builds),
+            ("/api/v2/derp-map", derp_map),
         )
     )
 
@@ -117,3 +120,18 @@ def _build_event(runtime: Runtime, build: Build) -> Json:
         "job_status": build.job.status,
         "build_number": build.number,
     }
+
+
+async def derp_map(scope: Scope, receive: Receive, send: Send) -> None:
+    """`GET /derp-map`: the relay map in one binary message, then nothing, since it never changes here."""
+    runtime = runtime_of(scope)
+    socket = Socket(scope, receive, send)
+    await socket.accept(runtime.gate, ACCEPT_FAILED)
+
+    async def produce() -> Close:
+        body = connection_json(runtime.port)["derp_map"]
+        await socket.send_bytes((compact_json(body) + "\n").encode())
+        await runtime.stopping.wait()
+        return Close(1001)
+
+    await run_one_way(socket, produce, StreamRules(on_stop=Close(1001)), runtime.stopping)

@@ -125,6 +125,23 @@ async def test_a_real_shell_without_secrets(machine: Served, new_uuid: Callable[
     assert machine.token.reveal().encode() not in output
 
 
+async def test_a_shell_in_a_container(machine: Served, tmp_path: Path, new_uuid: Callable[[], str]) -> None:
+    engine = tmp_path / "none"
+    row = {"Id": "22eee34a", "Name": "/box", "State": {"Running": True}, "Created": "2026-11-23T12:09:37Z"}
+    words = f"ps) echo 22eee34a;; inspect) echo '{json.dumps([row])}';; exec) echo \"ran $*\";;"
+    engine.write_text(f'#!/bin/sh\ncase "$1" in {words} esac\n')
+    engine.chmod(0o755)
+    record = await settled(machine)
+    url = (
+        machine.url.replace("http", "ws") + f"/api/v2/workspaceagents/{record.id}/pty?reconnect={new_uuid()}"
+    )
+    headers = {"Coder-Session-Token": machine.token.reveal()}
+    async with connect(f"{url}&container=box&container_user=ada", additional_headers=headers) as socket:
+        ran = bytes(await socket.recv())  # type: ignore[arg-type]
+    options = b"exec --interactive --tty --user ada --env TERM=xterm-256color 22eee34a sh -l"
+    assert ran == b"ran " + options + b"\r\n"
+
+
 async def test_stop_and_start(machine: Served, api: httpx.AsyncClient, new_uuid: Callable[[], str]) -> None:
     old = await settled(machine)
     workspace = workspace_of(machine)

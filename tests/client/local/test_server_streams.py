@@ -303,3 +303,15 @@ async def test_broken_framing_is_1002(served: Served) -> None:
         await read(socket)
         socket.transport.write(b"\x83\x80\x00\x00\x00\x00")
         assert await close_of(socket) == (1002, "received unknown opcode 3")
+
+
+async def test_the_relay_map_is_one_binary_message(served: Served, http: httpx.AsyncClient) -> None:
+    async with websocket(served, "/derp-map") as socket:
+        message = await asyncio.wait_for(socket.recv(), 5)
+        assert isinstance(message, bytes)
+        assert list(json.loads(message)["Regions"]) == ["999"]
+    plain = await http.get(f"{API}/derp-map")
+    sentence = 'WebSocket protocol violation: Connection header "keep-alive" does not contain Upgrade'
+    detail = f"failed to accept WebSocket connection: {sentence}"
+    expected = json.dumps({"message": "Failed to accept websocket.", "detail": detail}, separators=(",", ":"))
+    assert (plain.status_code, plain.text) == (426, f"{sentence}\n{expected}\n")
