@@ -11,6 +11,7 @@ from textual import events, work
 from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
+from textual.widgets import Input
 
 from agentdash.actions.action import Action
 from agentdash.present.cells import Tone
@@ -223,8 +224,8 @@ class AgentDash(App[int], inherit_bindings=False):
     async def on_key(self, event: events.Key) -> None:
         """What no widget took becomes an action of the place that has the focus."""
         screen = self.screen
-        if not isinstance(screen, BaseScreen):
-            return
+        if not isinstance(screen, BaseScreen) or isinstance(self.focused, Input):
+            return  # a dialog or an input line has keys of its own, which Textual looks up after this
         action = self.context.keys.find(screen.scope_of(self.focused), event.key)
         if action is None and event.character and event.character != event.key:
             action = self.context.keys.find(screen.scope_of(self.focused), event.character)

@@ -304,9 +304,13 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
         self.query_one("#command").display = False
         self.query_one("#footer").display = True
         self.restore_focus()
-        if not message.is_kept:
-            return
-        command = understand(message.text, self.context.keys.in_scope(self.scope_of(self.focused)))
+        if message.is_kept:
+            # Once the focus is back where it was: that place says which actions there are.
+            self.dash.call_later(self.carry_out, message.text)
+
+    def carry_out(self, text: str) -> None:
+        """Read a command and do it."""
+        command = understand(text, self.context.keys.in_scope(self.scope_of(self.focused)))
         if command.problem:
             self.say(command.problem, Tone.WARN)
         elif command.action is not None:
