@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import locale
 import os
 import random
@@ -147,6 +148,8 @@ def session_opener(settings: Settings, environ: dict[str, str], child: LocalChil
             for feed in feeds:
                 feed.answered(exchange)
 
+        # Half a second of imports: not on the loop, which answers keys by now.
+        await asyncio.to_thread(_load_libraries)
         try:
             if child is not None:
                 client = await _client_of_child(child, settings, observe, post)
@@ -162,6 +165,11 @@ def session_opener(settings: Settings, environ: dict[str, str], child: LocalChil
         return _session(client, settings, post, state, feeds)
 
     return connect
+
+
+def _load_libraries() -> None:
+    for name in ("actions.doer", "actions.run", "feed.deployment", "feed.supervisor", "feed.terminal_lines"):
+        importlib.import_module(f"agentdash.{name}")
 
 
 async def _client_of_child(
