@@ -29,6 +29,7 @@ from agentdash.ui.palette import palette
 from agentdash.ui.urls import open_url, workspace_url
 from agentdash.ui.widgets.confirm import Confirm
 from agentdash.ui.widgets.filterbar import FilterBar
+from agentdash.ui.widgets.glyphs import ASCII
 from agentdash.ui.widgets.help import Help, HelpSection
 from agentdash.ui.widgets.message import MessageLine
 from agentdash.ui.widgets.statusbar import StatusLine, hint
@@ -52,8 +53,7 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self.context = context
-        self._changes = Changes()
-        self._touched: set[str] = set()
+        self.set_class(context.signs is ASCII, "-ascii")
 
     @property
     def dash(self) -> AgentDash:
@@ -92,7 +92,6 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
             self._look_at_all()
 
     def _look_at_all(self) -> None:
-        self._changes, self._touched = Changes(), set()
         self.refresh_content(Changes(), set())
         self.refresh_bars()
 
@@ -137,7 +136,7 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
             if not action.id.startswith("view-"):
                 continue
             view = action.id.removeprefix("view-")
-            key = key_label(action.keys[0]) if action.keys else ""
+            key = self.key_word(action.keys[0]) if action.keys else ""
             count = counts.get(view, "")
             text = " ".join(word for word in (key, action.title, count) if word)
             tone = Tone.BRIGHT if view == self.VIEW else Tone.DIM
@@ -156,12 +155,18 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
 
     def _refresh_footer(self) -> None:
         actions = self.context.keys.footer(self.scope_of(self.focused))
-        hints = [hint(key_label(a.keys[0]), a.title) for a in actions]
+        say = self.context.glyphs.say
+        hints = [hint(self.key_word(a.keys[0]), say(a.title)) for a in actions]
         self.query_one("#footer", MessageLine).rest(hints)
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """A notice in the footer's place for some seconds; kept in the list of notices."""
-        self.query_one("#footer", MessageLine).say(text, tone)
+        self.query_one("#footer", MessageLine).say(self.context.glyphs.say(text), tone)
+
+    def key_word(self, key: str) -> str:
+        """A key as the set of signs can show it."""
+        label = key_label(key)
+        return label if self.context.signs is not ASCII else label.replace("⏎", "enter")
 
     def on_descendant_focus(self) -> None:
         """The footer names what works here."""
@@ -222,8 +227,8 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
         scope = self.scope_of(self.focused)
         rows: dict[str, list[tuple[str, str]]] = {}
         for action in self.context.keys.in_scope(scope):
-            keys = "  ".join(key_label(k) for k in action.keys) or "palette"
-            rows.setdefault(action.scope, []).append((keys, action.help))
+            keys = "  ".join(self.key_word(k) for k in action.keys) or "palette"
+            rows.setdefault(action.scope, []).append((keys, self.context.glyphs.say(action.help)))
         return [HelpSection(name.capitalize(), tuple(lines)) for name, lines in rows.items()]
 
     def do_refresh(self) -> None:
