@@ -91,6 +91,16 @@ class Action:
         """Home scope."""
         return self.scopes[0]
 
+    @property
+    def is_shell(self) -> bool:
+        """Whether it gives a shell to write with; it changes nothing by itself, and is about an agent."""
+        return self.right == "ssh"
+
+    @property
+    def hits_workspace(self) -> bool:
+        """Whether it is about a whole workspace, whichever of its agents was meant."""
+        return self.writes and not self.is_shell
+
 
 def scope_chain(scope: str) -> tuple[str, ...]:
     """A scope and all around it, innermost first."""

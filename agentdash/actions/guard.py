@@ -100,7 +100,7 @@ def check(
     if not found:
         return Guard(False, refused[0][1] if refused else "Nothing is selected.")
     kept = tuple(one.target for one in found)
-    if action.danger is Danger.NONE and not (action.writes and len(found) > 1):
+    if action.danger is Danger.NONE and not (action.hits_workspace and len(found) > 1):
         return Guard(True, targets=kept)
     return Guard(True, confirm=_question(action, found, refused, state, now, strict=strict), targets=kept)
 
@@ -208,7 +208,25 @@ def _can_touch_devcontainer(found: Found, _user: User | None, _now: datetime) ->
     return ""
 
 
+def _can_open_shell(found: Found, user: User | None, _now: datetime) -> str:
+    agent = found.agent
+    if found.workspace.agents_are_previous:
+        return "A build is under way: the workspace has no agents meanwhile."
+    if agent is None:
+        return "The workspace has no agent to open a shell in."
+    if not agent.is_connected:
+        return f"Agent {agent.name} is {agent.status}: a shell needs a connected one."
+    is_owner = user is None or user.has_site_role("owner") or _has_custom_role(user)
+    if found.workspace.is_prebuild and not is_owner:
+        return "Only site owners may open a shell in a prebuild."
+    return ""
+
+
 _RULES: dict[str, Callable[[Found, User | None, datetime], str]] = {
+    "shell": _can_open_shell,
+    "terminal-enter": _can_open_shell,
+    "terminal-new": _can_open_shell,
+    "devcontainer-shell": _can_open_shell,
     "start": _can_start,
     "stop": _can_stop,
     "restart": _can_restart,

@@ -35,13 +35,13 @@ class Found:
         """What the action really hits: two agents of one workspace are one restart."""
         if self.devcontainer is not None:
             return f"{self.target.key}#{self.devcontainer.workspace_folder}"
-        return self.workspace.id if action.writes else self.target.key
+        return self.workspace.id if action.hits_workspace else self.target.key
 
     def name(self, action: Action) -> str:
         """The subject as a person calls it."""
         if self.devcontainer is not None:
             return self.devcontainer.name
-        if action.writes or self.agent is None:
+        if action.hits_workspace or self.agent is None:
             return self.workspace.full_name
         return self.locator
 

@@ -103,6 +103,20 @@ def _away(agent: Any) -> Any:
     return replace(agent, status="disconnected")
 
 
+def test_shells_want_a_connected_agent_and_the_right() -> None:
+    both = ask("shell", MAIN, SIDE)
+    assert both.allowed
+    assert both.confirm is None
+    assert both.targets == (MAIN, SIDE)
+    lost = a_workspace(agents=tuple(_away(a) for a in a_workspace().agents))
+    assert "is disconnected" in reason("shell", lost)
+    assert "build is under way" in reason("terminal-new", a_workspace(agents_are_previous=True))
+    assert not ask("shell", Target("w1"), workspaces=(a_workspace(agents=()),)).allowed
+    assert "site owners" in reason("shell", PREBUILD)
+    assert ask("shell", workspaces=(PREBUILD,), user=OWNER).allowed
+    assert ask("shell", read_only=True).reason.startswith("Read-only")
+
+
 def test_what_is_gone_is_said_to_be() -> None:
     assert ask("restart", Target("w9/main")).reason == "It is no longer there."
     assert ask("restart", Target("w1/renamed")).allowed
