@@ -156,6 +156,7 @@ async def test_stop_and_start(machine: Served, api: httpx.AsyncClient, new_uuid:
         # The terminal of a stopped workspace is not closed: it stays open and says nothing (pty.md §11).
         await asyncio.wait_for(await socket.ping(), 5)
     assert machine.runtime.sessions.count == 0
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("host ")]
     assert [line.output for line in old.logs][-1] == "bye"
     assert (old.lifecycle_state, old.status(machine.deployment.now())) == ("off", "disconnected")
     assert (await api.get(f"/workspaceagents/{old.id}")).status_code == 404

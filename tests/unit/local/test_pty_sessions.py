@@ -78,7 +78,10 @@ async def test_replay_is_the_last_64_kib_and_comes_before_the_resize() -> None:
     terminal.say(b"a" * 10)
     terminal.say(b"b" * 65536)
     client = await desk.attach(50, 200)
-    assert [len(chunk) for chunk in await taken(client, 2)] == [32768, 32768]
+    chunks = await taken(client, 2)
+    assert [len(chunk) for chunk in chunks] == [32768, 32768]
+    assert set(b"".join(chunks)) == {ord("b")}
+    assert client.backlog == 0
     assert terminal.calls[-1] == (50, 200)
     await desk.sessions.close()
 
