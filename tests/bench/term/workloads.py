@@ -17,7 +17,8 @@ from pathlib import Path
 
 SIZES = ((80, 24), (200, 50))
 BYTES = 1_000_000
-_WORDS = ["agent", "workspace", "build", "start", "connect", "websocket", "tunnel", "derp", "peer", "handshake", "ok", "retry", "timeout"]
+_WORDS = ("agent", "workspace", "build", "start", "connect", "websocket", "tunnel", "derp", "peer", "handshake",
+          "ok", "retry", "timeout")  # fmt: skip
 _COLORS = ("0", "01;34", "01;36", "01;32", "40;33;01", "30;42", "00;36")
 _POOLS = (
     "你好世界終端機日本語한국어ありがとう",
