@@ -26,6 +26,7 @@ from agentdash.local.runtime import Runtime, ShellRequest
 
 BOX_ICON = "/emojis/1f4e6.png"
 STEP_S = 0.15
+STOP_LIMIT_S = 3.0
 
 
 @asynccontextmanager
@@ -78,11 +79,16 @@ class Host:
         self._play(build)
 
     async def close(self) -> None:
-        """End the agent and everything it started, stop scripts left out."""
+        """End the agent as a stop does, stop scripts included, and what is left after 3 s by force."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._end_life(is_orderly=False)
+        try:
+            async with asyncio.timeout(STOP_LIMIT_S):
+                await self._end_life()
+        except TimeoutError:
+            if self._life is not None:
+                await self._life.kill()
 
     # builds
 
@@ -94,11 +100,11 @@ class Host:
             self._say(build, "Setting up", "", by_daemon=True)
             await self._deployment.clock.sleep(STEP_S)
             if build.transition == "start":
-                await self._end_life(is_orderly=True)
+                await self._end_life()
                 await self._begin_life(build)
             else:
                 self._say(build, "Stopping workspace", "", by_daemon=True)
-                await self._end_life(is_orderly=True)
+                await self._end_life()
                 self._say(build, "Stopping workspace", "this_machine.main: the agent has stopped")
                 self._say(build, "Cleaning Up", "", by_daemon=True)
                 queueing.finish_job(self._deployment, build, error=_cancel_error(build))
@@ -129,17 +135,13 @@ class Host:
         self._watch_containers(self._life)
         self._life.start()
 
-    async def _end_life(self, *, is_orderly: bool) -> None:
-        life, self._life = self._life, None
+    async def _end_life(self) -> None:
+        life = self._life
         if life is None:
             return
-        for task in [task for task in self._tasks if task.get_name() == "host containers"]:
-            task.cancel()
         await self._runtime.sessions.end_agent(life.agent.id)
-        if is_orderly:
-            await life.stop()
-        else:
-            await life.kill()
+        await life.stop()
+        self._life = None
 
     def _say(self, build: Build, stage: str, text: str, *, by_daemon: bool = False) -> None:
         source = "provisioner_daemon" if by_daemon else "provisioner"
@@ -201,7 +203,7 @@ class Host:
             environment=self._environment(),
         )
         life.agent.containers.devcontainers = self._devcontainers.items
-        self._spawn(self._scan(life.agent), "host containers")
+        life.spawn(self._scan(life.agent), "host containers")
 
     async def _scan(self, agent: Agent) -> None:
         while True:

@@ -72,20 +72,22 @@ class HostAgent:
     def start(self) -> None:
         """Connect and begin; returns at once."""
         self._connect()
-        self._spawn(self.logs.run(), "host logs")
+        self.spawn(self.logs.run(), "host logs")
         for gauge in self._gauges:
-            self._spawn(self._measure(gauge), f"host metadata {gauge.key}")
-        self._spawn(self._live(), "host scripts")
+            self.spawn(self._measure(gauge), f"host metadata {gauge.key}")
+        self.spawn(self._live(), "host scripts")
         for app in self.agent.apps:
             if app.healthcheck_url:
-                self._spawn(check_app(app, self._deployment.clock, self._touch), f"host app {app.slug}")
+                self.spawn(check_app(app, self._deployment.clock, self._touch), f"host app {app.slug}")
 
     async def stop(self) -> None:
         """Stop in order: `shutting_down`, stop scripts, `off`, disconnected. Ends all that still runs."""
         startup.set_lifecycle(self._deployment, self.agent, "shutting_down")
         await self._cancel_tasks()
+        self.spawn(self.logs.run(), "host logs")
         scripts = [script for script in self.agent.scripts if script.run_on_stop]
         runs = await asyncio.gather(*(self._run_script(script, "stop") for script in scripts))
+        await self._cancel_tasks()
         self.logs.flush()
         await end_processes(self._runner.leftovers)
         is_ok = all(run.status == "ok" for run in runs)
@@ -103,7 +105,8 @@ class HostAgent:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
 
-    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+    def spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+        """Run `work` as long as this agent lives."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
 

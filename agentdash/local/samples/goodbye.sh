@@ -1,5 +1,5 @@
 #!/bin/sh
 # Runs when the workspace stops.
 echo "Saving state"
-sleep 0.5
+sleep 0.2
 echo "Goodbye"

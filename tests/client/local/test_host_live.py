@@ -168,6 +168,15 @@ async def test_stop_and_start(machine: Served, api: httpx.AsyncClient, new_uuid:
     assert any("Creation complete" in row["output"] for row in logs)
 
 
+async def test_the_end_of_the_server_runs_the_stop_scripts(tmp_path: Path) -> None:
+    scripts = {**SCRIPTS, "bye.sh": f"echo gone > {tmp_path}/bye"}
+    options = HostOptions(SAMPLES, scripts, folder=tmp_path, container_command="none", shell="/bin/sh")
+    async with embedded_deployment(has_fleet=False, host_options=options) as served:
+        record = await settled(served)
+    assert (tmp_path / "bye").read_text() == "gone\n"
+    assert record.lifecycle_state == "off"
+
+
 async def test_one_line_says_what_is_served_to_whom(machine: Served) -> None:
     line = describe(machine)
     assert line.startswith("Serving this machine (a ")
