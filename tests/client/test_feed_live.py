@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -15,12 +15,12 @@ from agentdash.feed.deployment import Deployment as Reader
 from agentdash.feed.settings import FeedSettings
 from agentdash.feed.supervisor import Feed
 from agentdash.local.records import Agent, Deployment, Workspace
-from agentdash.local.server import Served
+from agentdash.local.server import Served, ServerOptions
 from agentdash.state import events as ev
 from agentdash.state.freshness import Freshness, StreamState
 from agentdash.state.model import agent_key
 from agentdash.state.store import State, Store
-from tests.conftest import add_start_build, the_agent
+from tests.conftest import Serve, add_start_build, the_agent
 
 
 class Token:
@@ -192,3 +192,30 @@ async def test_equal_bytes_are_decoded_once(served: Served) -> None:
         workspace.name = "renamed"
         third = await reader.page("", 100, 0)
         assert third.workspaces[0].name == "renamed"
+
+
+async def test_a_restart_of_the_server_is_survived(deployment: Deployment, running_server: Serve) -> None:
+    agent = the_agent(deployment)
+    source = agent.log_sources[0].id
+    deployment.append_logs(agent, source, [("info", "before")])
+    async with AsyncExitStack() as stack:
+        async with running_server(deployment) as served:
+            it = await stack.enter_async_context(live(served))
+            await it.until(lambda s: s.workspaces)
+            it.feed.open_agent(key_of(deployment), frozenset({"logs", "metadata"}))
+            await it.until(
+                lambda s: agent.id in s.logs and s.details[agent.id].metadata.freshness is Freshness.LIVE
+            )
+            port, token = int(served.url.rpartition(":")[2]), served.token
+        await it.until(lambda s: s.fleet.freshness is Freshness.STALE and s.server.problem)
+        assert it.state.details[agent.id].metadata.freshness is Freshness.STALE
+        assert it.state.streams[f"logs:{agent.id}"].state is not StreamState.LIVE
+        assert it.state.workspaces
+        deployment.append_logs(agent, source, [("info", "meanwhile")])
+        async with running_server(deployment, options=ServerOptions(port=port), token=token):
+            await it.until(lambda s: s.fleet.freshness is Freshness.POLLED and s.server.problem is None)
+            await it.until(lambda s: s.details[agent.id].metadata.freshness is Freshness.LIVE)
+            await it.until(lambda s: s.streams[f"logs:{agent.id}"].state is StreamState.LIVE)
+            book = it.state.logs[agent.id]
+            assert [line.text for line in book.lines] == ["before", "meanwhile"]
+            assert len(book.gaps) == 1
