@@ -66,6 +66,7 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
         yield StatusLine(id="title", signs=signs)
         yield StatusLine(id="views", signs=signs)
         yield StatusLine(id="trouble", signs=signs)
+        yield StatusLine(id="trouble-next", margin=3, signs=signs)
         with Vertical(id="content"):
             yield from self.compose_content()
         yield MessageLine(id="footer", signs=signs)
@@ -117,10 +118,10 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
         self.query_one("#title", StatusLine).show(*self.title_cells())
         right = [Cell("READ-ONLY", Tone.WARN)] if self.context.read_only else []
         self.query_one("#views", StatusLine).show(self._view_cells(), right)
-        trouble = self.query_one("#trouble", StatusLine)
-        cells = self._trouble_cells()
-        trouble.show(cells)
-        trouble.display = bool(cells)
+        for name, cells in zip(("trouble", "trouble-next"), self._trouble_cells(), strict=True):
+            line = self.query_one(f"#{name}", StatusLine)
+            line.show(cells)
+            line.display = bool(cells)
         self._refresh_footer()
 
     def title_cells(self) -> tuple[Sequence[Cell], Sequence[Cell]]:
@@ -143,15 +144,14 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
             cells.append(Cell(text, tone, (Span(0, len(key), Tone.ACCENT),)))
         return cells
 
-    def _trouble_cells(self) -> list[Cell]:
+    def _trouble_cells(self) -> tuple[list[Cell], list[Cell]]:
         """Why nothing is heard of the deployment, and what to do; empty while all is well."""
         problem = self.context.state.server.problem
         if problem is None:
-            return []
-        cells = [Cell(f"{self.context.glyphs.broken} {problem.title}", Tone.BROKEN)]
-        cells += [Cell(text) for text in (problem.detail,) if text]
-        cells += [Cell(text, Tone.ACCENT) for text in (problem.next_step,) if text]
-        return cells
+            return [], []
+        why = [Cell(f"{self.context.glyphs.broken} {problem.title}", Tone.BROKEN)]
+        why += [Cell(problem.detail)] if problem.detail else []
+        return why, [Cell(problem.next_step, Tone.ACCENT)] if problem.next_step else []
 
     def _refresh_footer(self) -> None:
         actions = self.context.keys.footer(self.scope_of(self.focused))

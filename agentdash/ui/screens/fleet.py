@@ -91,6 +91,8 @@ class FleetScreen(BaseScreen):
         self.grid.update_rows(touched)
         if fleet.needs_order or not changes:
             self._plan_order()
+        elif not fleet.keys:
+            self._refresh_empty()
         self._refresh_filter_line()
         self._refresh_evidence()
 
@@ -115,14 +117,17 @@ class FleetScreen(BaseScreen):
     def _show_rows(self) -> None:
         context = self.context
         keys = context.fleet.order()
-        state = context.state
-        self.grid.set_empty(
-            empty_fleet(state.server, state.fleet, query=self._query, total=context.fleet.total)
-        )
+        self._refresh_empty()
         self.grid.set_rows(keys, self._row)
         self._refresh_filter_line()
         self._refresh_evidence()
         self._tell_visible()
+
+    def _refresh_empty(self) -> None:
+        state = self.context.state
+        self.grid.set_empty(
+            empty_fleet(state.server, state.fleet, query=self._query, total=self.context.fleet.total)
+        )
 
     def _row(self, key: str) -> GridRow:
         context = self.context
