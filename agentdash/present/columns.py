@@ -6,17 +6,16 @@ a person is written in plain text (ui.md, Look).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from agentdash.present.cells import MISSING, UNKNOWN, Cell, Span, Tone
+from agentdash.present.cells import MISSING, Cell, Span, Tone
 from agentdash.present.glyphs import UNICODE, Glyphs
-from agentdash.present.times import age, age_word, ago, with_dim_unit
-from agentdash.state.detail import leading_number
-from agentdash.state.model import Agent, MetadataItem, Workspace
+from agentdash.present.shares import CPU, MEMORY, metadata_share, share_key
+from agentdash.present.times import age, age_word, ago
+from agentdash.state.model import Agent, Workspace
 from agentdash.state.views import Row
 from agentdash.triage.finding import Severity
 from agentdash.triage.verdict import Verdict
@@ -186,71 +185,6 @@ def _seen(s: Subject) -> Cell:
     return age(last_seen(s.agent), s.now)
 
 
-def _metadata(agent: Agent | None, pattern: re.Pattern[str]) -> MetadataItem | None:
-    if agent is None:
-        return None
-    found = [item for item in agent.metadata if pattern.search(item.key) or pattern.search(item.name)]
-    # Templates name them freely; one that reads like a share is what the column wants.
-    return next((i for i in found if share_of(i.value) is not None), found[0] if found else None)
-
-
-_CPU = re.compile(r"(?<![a-z])cpu(?!.*(count|cores))", re.IGNORECASE)
-_MEMORY = re.compile(r"(?<![a-z])(mem|memory|ram)(?![a-z]{3})", re.IGNORECASE)
-
-
-_NUMBER = r"([-+]?\d+(?:[.,]\d+)?)"
-_PERCENT = re.compile(_NUMBER + r"\s?%")
-_PAIR = re.compile(_NUMBER + r"\s*/\s*" + _NUMBER)
-
-
-def share_of(value: str) -> float | None:
-    """The share in a metadata value, in percent: `12%`, `1.7/2 cores (86%)`, `3.4/8 GiB`; None if it holds none."""
-    percent = _PERCENT.search(value)
-    if percent is not None:
-        return _number(percent[1])
-    pair = _PAIR.search(value)
-    if pair is None or _number(pair[2]) <= 0:
-        return None
-    return _number(pair[1]) / _number(pair[2]) * 100
-
-
-def _number(text: str) -> float:
-    return float(text.replace(",", "."))
-
-
-def metadata_share(agent: Agent | None, pattern: re.Pattern[str]) -> Cell:
-    """A metadata value as a short number: a share as `71%`, anything else as it stands."""
-    item = _metadata(agent, pattern)
-    if item is None or agent is None or not agent.is_connected:
-        return MISSING
-    if item.error or not item.value.strip():
-        return UNKNOWN
-    share = share_of(item.value)
-    if share is not None and abs(share) < 1e4:
-        return with_dim_unit(f"{round(share)}%")
-    return Cell(first_line(item.value)[:12])
-
-
-_LINE_END = re.compile(r"\n|\\n|\\r")
-"""A line's end as it stands, or as the escape that cleaning has made of it."""
-
-
-def first_line(text: str) -> str:
-    """The first line of a text that says something."""
-    return next((line.strip() for line in _LINE_END.split(text) if line.strip()), "")
-
-
-def _share_key(pattern: re.Pattern[str]) -> SortKey:
-    def key(_: Workspace, agent: Agent | None) -> float | None:
-        item = _metadata(agent, pattern)
-        if item is None or item.error:
-            return None
-        share = share_of(item.value)
-        return leading_number(item.value) if share is None else share
-
-    return key
-
-
 def _build(s: Subject) -> Cell:
     build = s.workspace.build
     head = f"#{build.number}"
@@ -302,7 +236,7 @@ COLUMNS: dict[str, Column] = {
     for column in (
         Column(
             "verdict", "  VERDICT", "What is wrong, worst first.", lambda s: verdict_cell(s.verdict, s.now, s.glyphs),
-            width=31, min_width=18, flex=3, priority=100,
+            width=34, min_width=18, flex=3, priority=100,
         ),
         Column(
             "agent", "AGENT", "Workspace and agent.", _agent, lambda w, a: (w.name, a.name if a else ""),
@@ -332,12 +266,12 @@ COLUMNS: dict[str, Column] = {
         ),
         Column(
             "cpu", "CPU", "Metadata of the template that is named like a processor's use.",
-            lambda s: metadata_share(s.agent, _CPU), _share_key(_CPU),
+            lambda s: metadata_share(s.agent, CPU), share_key(CPU),
             width=5, align="right", priority=20, largest_first=True,
         ),
         Column(
             "memory", "MEM", "Metadata of the template that is named like memory in use.",
-            lambda s: metadata_share(s.agent, _MEMORY), _share_key(_MEMORY),
+            lambda s: metadata_share(s.agent, MEMORY), share_key(MEMORY),
             width=5, align="right", priority=19, largest_first=True,
         ),
         Column(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agentdash.present.cells import EMPTY, MISSING, Cell, Tone
-from agentdash.present.columns import first_line
 from agentdash.present.glyphs import UNICODE, Glyphs
+from agentdash.present.shares import first_line
 from agentdash.present.tables import Head, Line, sign_head
 from agentdash.state.model import Container, Containers, Devcontainer
 from agentdash.triage.verdict import Kind

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentdash.present.cells import Cell, Span, Tone
-from agentdash.present.columns import agent_name, first_line, verdict_text, verdict_tone
+from agentdash.present.columns import agent_name, verdict_text, verdict_tone
 from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.logline import last_line_of
 from agentdash.present.nextstep import next_step
+from agentdash.present.shares import first_line
 from agentdash.present.times import moment
 from agentdash.state.model import Agent, Transition
 from agentdash.state.store import State

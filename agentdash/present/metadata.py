@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from agentdash.present.cells import EMPTY, Cell, Span, Tone
-from agentdash.present.columns import first_line
 from agentdash.present.glyphs import UNICODE, Glyphs
+from agentdash.present.shares import first_line
 from agentdash.present.tables import Head, Line, sign_head
 from agentdash.present.times import duration
 from agentdash.state.detail import Reading

@@ -94,7 +94,7 @@ def _line(
     tone = Tone.DIM if kind in ("well", "off") else Tone.PLAIN
     if kind == "moving" and is_running(agent, script, history):
         began = start_began(agent, history)
-        time = MISSING if began is None else with_dim_unit(age_word(began, now))
+        time = MISSING if began is None else _elapsed(began, now)
         result_cell = Cell("running" if status is None else f"running, last run {result}", Tone.WARN)
     else:
         time = duration_cell(timing.duration_s) if timing is not None else MISSING
@@ -107,6 +107,11 @@ def _line(
         glyphs.cell(Cell(time.text, Tone.DIM) if tone is Tone.DIM else time),
     )
     return Line(script_key(script), cells, kind)
+
+
+def _elapsed(began: datetime, now: datetime) -> Cell:
+    word = age_word(began, now)
+    return with_dim_unit("<10s" if word == "now" else word)
 
 
 def _result(script: Script, kind: Kind, result: str) -> Cell:

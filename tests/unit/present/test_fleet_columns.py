@@ -15,15 +15,14 @@ from agentdash.present.columns import (
     agent_name,
     columns_of,
     default_columns,
-    first_line,
     haystack,
     row_cells,
-    share_of,
     template_words,
     verdict_cell,
     verdict_text,
 )
 from agentdash.present.glyphs import ASCII
+from agentdash.present.shares import first_line, share_of
 from agentdash.state.model import Agent, MetadataItem, RegionLatency, Workspace
 from agentdash.state.views import Row, rows_of
 from agentdash.triage.finding import Severity
