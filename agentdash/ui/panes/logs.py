@@ -13,6 +13,7 @@ from agentdash.present.describe import empty_place
 from agentdash.present.logline import LEVELS, Sources, Tally, tabs
 from agentdash.present.times import LogTime
 from agentdash.state.logs import LogBook
+from agentdash.state.model import Agent
 from agentdash.ui.book import BookSource
 from agentdash.ui.files import save_text
 from agentdash.ui.panes.base import AgentPane
@@ -40,6 +41,8 @@ class LogsPane(AgentPane):
         self._book: LogBook | None = None
         self._source: BookSource | None = None
         self._source_id: str | None = None
+        self._source_name = ""
+        self._agent_id = ""
         self._level = 0
         self._times = 0
 
@@ -58,16 +61,20 @@ class LogsPane(AgentPane):
 
     def refresh_content(self, view: AgentView) -> None:
         """Show the lines that have come."""
+        if view.agent.id != self._agent_id:
+            self._agent_id = view.agent.id
+            self._source_id = self._same_source(view.agent)
         book = view.state.logs.get(view.agent.id)
         if book is None:
-            self._book = self._source = None
-            self._tally = Tally()
-            self.tabs.show([])
             self.log_view.set_empty(empty_place("logs", view.agent))
-            self.log_view.set_source(BookSource(LogBook(), Sources(view.agent), self._now))
+            if self._source is not None:
+                self._book = self._source = None
+                self._tally = Tally()
+                self.tabs.show([])
+                self.log_view.set_source(BookSource(LogBook(), Sources(view.agent), self._now))
             return
         if book is not self._book:
-            self._book, self._tally, self._source_id = book, Tally(), self._source_id
+            self._book, self._tally = book, Tally()
             self._source = BookSource(book, Sources(view.agent), self._now)
             self._set_filter()
             self.log_view.set_source(self._source)
@@ -84,6 +91,12 @@ class LogsPane(AgentPane):
             else empty_place("logs", view.agent)
         )
         self._refresh_tabs()
+
+    def _same_source(self, agent: Agent) -> str | None:
+        """The chosen source in an agent's next life: ids are new at every start, names are not."""
+        if self._source_id is None or not self._source_name:
+            return self._source_id
+        return next((s.id for s in agent.log_sources if s.name == self._source_name), None)
 
     def _refresh_tabs(self) -> None:
         source = self._source
@@ -111,6 +124,8 @@ class LogsPane(AgentPane):
     def show_source(self, source_id: str | None) -> None:
         """Show the lines of one source, or of all."""
         self._source_id = source_id
+        known = () if self.view is None else self.view.agent.log_sources
+        self._source_name = next((s.name for s in known if s.id == source_id), "")
         self._set_filter()
 
     @on(LogView.StateChanged)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual import events, on, work
 from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from agentdash.actions.target import Target
@@ -123,6 +124,8 @@ class AgentScreen(BaseScreen):
         """One pane at a time on a small screen."""
         del event
         self._lay_out()
+        if self.is_current:
+            self.refresh_bars()
 
     @property
     def is_single(self) -> bool:
@@ -163,8 +166,8 @@ class AgentScreen(BaseScreen):
         self._open_feed()
 
     def on_screen_suspend(self) -> None:
-        """Another screen covers it: nothing dials the agent for nobody."""
-        if self.context.feed is not None and not isinstance(self.app.screen, Confirm):
+        """Another screen covers it: nothing dials the agent for nobody. Through a dialog it is still seen."""
+        if self.context.feed is not None and not isinstance(self.app.screen, ModalScreen):
             self.context.feed.open_agent(None)
 
     def session_opened(self) -> None:
