@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from agentdash.local.host_containers import CommandError, Engine, run_command
+from agentdash.local.processes import end_session
 from agentdash.local.records import Container, Containers, Devcontainer
 
 COMMAND = "devcontainer"
@@ -122,7 +123,7 @@ class Devcontainers:
             raise CommandError("context deadline exceeded") from None
         finally:
             if process.returncode is None:
-                process.kill()
+                await asyncio.shield(end_session(process.pid))
                 await process.wait()
         if process.returncode:
             raise CommandError(f"exit status {process.returncode}")

@@ -71,9 +71,11 @@ class ScriptRunner:
         try:
             exit_code, status = await self._finish(process, timeout_s, (out, err), on_line)
             self.leftovers += await asyncio.to_thread(session_processes, process.pid)
+        except asyncio.CancelledError:
+            # The script itself may have ended already and left children behind that nobody has noted yet.
+            await asyncio.shield(_kill(process))
+            raise
         finally:
-            if process.returncode is None:
-                await asyncio.shield(_kill(process))
             out.close()
             err.close()
         return ScriptRun(started, self._clock.now(), exit_code, status)

@@ -39,11 +39,22 @@ def start_python(code: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
 
+def is_of(proc: psutil.Process, ancestor: int, folder: Path) -> bool:
+    """Whether a process descends from another one, or is a re-parented job that runs below `folder`."""
+    try:
+        return ancestor in [parent.pid for parent in proc.parents()] or str(folder) in proc.cwd()
+    except psutil.Error:
+        return False
+
+
 def is_gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-async def test_address_and_token_come_by_the_pipe_and_everything_ends(tmp_path: Path) -> None:
+async def test_address_and_token_come_by_the_pipe_and_everything_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with spawn_child() as child:
         told = await child.handover()
         command = psutil.Process(child.process.pid)
@@ -51,9 +62,12 @@ async def test_address_and_token_come_by_the_pipe_and_everything_ends(tmp_path: 
         assert told.token.reveal() not in repr(told)
         assert told.token.reveal() not in " ".join(command.environ().values())
         job = await start_shell(told.url, told.token.reveal())
-        assert not is_gone(job)
+        family = [proc for proc in psutil.process_iter() if is_of(proc, child.process.pid, tmp_path)]
+        assert {"sleep", "sh"} <= {proc.name() for proc in family}
+        assert job in [proc.pid for proc in family]
         assert await asyncio.to_thread(child.end) == 0
-    assert is_gone(job)
+    # The sample scripts were under way, one of them with a job in the background.
+    assert [proc for proc in family if not is_gone(proc.pid)] == []
     assert is_gone(child.process.pid)
 
 

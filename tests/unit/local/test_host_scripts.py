@@ -59,7 +59,17 @@ async def test_open_pipes_are_told_and_the_culprit_is_remembered(runner: ScriptR
     assert not psutil.pid_exists(int(pid)) or psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE
 
 
-async def test_cancelling_ends_the_whole_family(runner: ScriptRunner) -> None:
+@pytest.mark.parametrize("end", ["wait", "exit 0"])
+async def test_cancelling_ends_the_whole_family(tmp_path: Path, end: str) -> None:
+    """Also when the script has ended and only its open pipes are waited for."""
+    pipes_awaited = asyncio.Event()
+
+    class Noticing(RealClock):
+        async def sleep(self, delay_s: float) -> None:
+            pipes_awaited.set()
+            await super().sleep(delay_s)
+
+    runner = ScriptRunner(ScriptRoom("/bin/sh", tmp_path, {"PATH": "/usr/bin:/bin"}), Noticing())
     lines: Lines = []
     told = asyncio.Event()
 
@@ -67,8 +77,10 @@ async def test_cancelling_ends_the_whole_family(runner: ScriptRunner) -> None:
         lines.append((level, text))
         told.set()
 
-    task = asyncio.create_task(runner.run("sleep 60 & echo $!; wait", 0, tell))
+    task = asyncio.create_task(runner.run(f"sleep 60 & echo $!; {end}", 0, tell))
     await asyncio.wait_for(told.wait(), 5)
+    if end == "exit 0":
+        await asyncio.wait_for(pipes_awaited.wait(), 5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
