@@ -59,6 +59,8 @@ class Thresholds:
     # Start scripts
     script_s: float = 600
     slow_factor: float = 2
+    slow_least_s: float = 30
+    slow_age_s: float = 86_400
     created_s: float = 60
     no_log_s: float = 60
     logins_wait_s: float = 120

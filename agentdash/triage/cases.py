@@ -1,0 +1,283 @@
+"""What one rule looks at: a workspace, an agent, a pool or the deployment, with the facts around it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from agentdash.state.model import Agent, Build, Job, LogLine, Script, Transition, Workspace
+from agentdash.triage.baseline import Figures
+from agentdash.triage.catalogue import CATALOGUE
+from agentdash.triage.claims import Claim
+from agentdash.triage.clock import known
+from agentdash.triage.facts import Facts
+from agentdash.triage.finding import (
+    CannotKnow,
+    Confidence,
+    Evidence,
+    Finding,
+    Severity,
+    Step,
+    Subject,
+)
+from agentdash.triage.pools import Pool
+from agentdash.triage.thresholds import Thresholds
+
+Outcome = Iterator[Finding | CannotKnow]
+"""What a rule yields: findings, or why it cannot tell."""
+
+_FAR = datetime(9999, 1, 1, tzinfo=UTC)
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Case:
+    """The deployment as a whole, and the ground of the other cases."""
+
+    facts: Facts
+
+    @property
+    def now(self) -> datetime:
+        """Server time up to which may be judged."""
+        return self.facts.now
+
+    @property
+    def limits(self) -> Thresholds:
+        """Limits."""
+        return self.facts.thresholds
+
+    @property
+    def subject(self) -> Subject:
+        """What a finding of this case is about."""
+        return Subject("deployment", "deployment")
+
+    def words(self) -> dict[str, str]:
+        """What is filled into texts and commands of the catalogue."""
+        server = self.facts.state.server
+        return {"server": server.url or server.host}
+
+    def find(
+        self,
+        rule: str,
+        *,
+        severity: Severity | None = None,
+        since: datetime | None = None,
+        evidence: Iterable[Evidence | None] = (),
+        causes: Sequence[str] = (),
+        suspect: str = "",
+        confidence: Confidence = Confidence.CERTAIN,
+        subject: Subject | None = None,
+        title: str = "",
+        cause: str = "",
+        next_steps: Sequence[Step] = (),
+    ) -> Finding:
+        """A finding of a rule; what is left out comes from the catalogue.
+
+        Args:
+            rule: Id of the rule.
+            severity: Where it differs from the catalogue's.
+            since: From when on it holds.
+            evidence: Proofs in any order; None is passed over.
+            causes: Causes seen in this very case; the catalogue's follow.
+            suspect: Script, app or resource to look at first.
+            confidence: How sure it is.
+            subject: Where it is not the case's own.
+            title: Where it says more than the catalogue's.
+            cause: Rule that explains this one.
+            next_steps: Steps before those of the catalogue.
+        """
+        entry = CATALOGUE[rule]
+        words = {"suspect": suspect or "the script", **self.words()}
+        proofs = [e for e in evidence if e is not None and e.text]
+        return Finding(
+            rule=rule,
+            title=title or entry.title,
+            severity=entry.severity if severity is None else severity,
+            confidence=confidence,
+            subject=subject or self.subject,
+            since=known(since),
+            evidence=tuple(sorted(proofs, key=lambda e: known(e.at) or _FAR)),
+            causes=tuple(dict.fromkeys((*causes, *entry.causes))),
+            next=(*next_steps, *_steps(entry.next, words)),
+            reference=entry.reference,
+            suspect=suspect,
+            cause=cause or rule,
+        )
+
+    @staticmethod
+    def cannot(rule: str, reason: str) -> CannotKnow:
+        """Why the rule cannot be judged."""
+        return CannotKnow(rule, reason)
+
+
+@dataclass(frozen=True)
+class WorkspaceCase(Case):
+    """One workspace."""
+
+    workspace: Workspace
+
+    @property
+    def now(self) -> datetime:
+        return self.facts.judged_at(self.workspace)
+
+    @property
+    def build(self) -> Build:
+        """Its latest build."""
+        return self.workspace.build
+
+    @property
+    def job(self) -> Job:
+        """That build's job."""
+        return self.workspace.build.job
+
+    @property
+    def subject(self) -> Subject:
+        workspace = self.workspace
+        return Subject(
+            "workspace",
+            workspace.id,
+            workspace=workspace.full_name,
+            template=workspace.template_name,
+            workspace_id=workspace.id,
+        )
+
+    @property
+    def history(self) -> Sequence[Transition]:
+        """Transitions of the workspace."""
+        return self.facts.history(self.workspace.id)
+
+    @property
+    def claim(self) -> Claim | bool:
+        """Its claim, if it was a prebuild."""
+        return self.facts.claim(self.workspace)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether its start build has succeeded, so that its agents should run."""
+        build = self.build
+        is_started = build.transition == "start" and build.job.status == "succeeded"
+        return is_started and not self.workspace.agents_are_previous
+
+    @property
+    def roots(self) -> tuple[Agent, ...]:
+        """Its agents without the sub-agents."""
+        return tuple(a for a in self.workspace.agents if a.parent_id is None)
+
+    def words(self) -> dict[str, str]:
+        workspace, build = self.workspace, self.workspace.build
+        return {
+            **super().words(),
+            "ws": workspace.full_name,
+            "agent": workspace.full_name,
+            "build": str(build.number),
+            "template": workspace.template_name or "the template",
+            "preset": build.preset_id or "",
+        }
+
+    def usual(self, step: str) -> Figures | None:
+        """What is usual for a step of this template."""
+        return self.facts.baseline.of(self.workspace, step)
+
+    def build_proof(self, path: str, text: str, at: datetime | None = None) -> Evidence:
+        """A proof from the latest build."""
+        return Evidence(at, text, f"latest_build.{path}")
+
+
+@dataclass(frozen=True)
+class AgentCase(WorkspaceCase):
+    """One agent of a workspace."""
+
+    agent: Agent
+
+    @property
+    def subject(self) -> Subject:
+        workspace, agent = self.workspace, self.agent
+        return Subject(
+            "agent",
+            agent.key,
+            workspace=workspace.full_name,
+            agent=agent.name,
+            template=workspace.template_name,
+            workspace_id=workspace.id,
+        )
+
+    @property
+    def agent_history(self) -> Sequence[Transition]:
+        """Transitions of the agent."""
+        return self.facts.history(self.agent.key)
+
+    def words(self) -> dict[str, str]:
+        words = super().words()
+        return {**words, "agent": f"{self.workspace.full_name}.{self.agent.name}"}
+
+    def proof(self, path: str, text: str, at: datetime | None = None) -> Evidence:
+        """A proof from the agent object."""
+        return Evidence(at, text, f"agent.{path}")
+
+    def line_proof(self, line: LogLine | None, script_name: str = "") -> Evidence | None:
+        """A proof from the agent's log."""
+        if line is None:
+            return None
+        name = script_name or next(
+            (s.name for s in self.agent.log_sources if s.id == line.source_id), line.source_id
+        )
+        return Evidence(line.at, line.text.strip(), f"log: {name}")
+
+    def lines_of(self, script: Script) -> tuple[LogLine, ...] | None:
+        """The last lines a script wrote; None if the log was not read."""
+        return self.facts.agent_lines(self.agent, script.source_id)
+
+
+@dataclass(frozen=True)
+class PoolCase(Case):
+    """One prebuild pool."""
+
+    pool: Pool
+
+    @property
+    def subject(self) -> Subject:
+        pool = self.pool
+        return Subject("preset", pool.preset_id, preset=pool.name, template=pool.template_name)
+
+    def words(self) -> dict[str, str]:
+        pool = self.pool
+        newest = next((w for w in pool.newest_starts if w.build.job.status == "failed"), None)
+        member = newest or (pool.prebuilds[0] if pool.prebuilds else None)
+        return {
+            **super().words(),
+            "ws": member.full_name if member is not None else "prebuilds/NAME",
+            "template": pool.template_name or "the template",
+            "preset": pool.name,
+        }
+
+    def counts(self) -> Evidence:
+        """The pool in numbers."""
+        pool = self.pool
+        desired = "?" if pool.desired is None else str(pool.desired)
+        text = (
+            f"desired {desired}, running {len(pool.running)}, claimable {len(pool.claimable)}, "
+            f"starting {len(pool.starting)}, failed {len(pool.failed)}"
+        )
+        return Evidence(None, text, "presets, workspaces owner:prebuilds")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule that can be judged: its id and its function."""
+
+    id: str
+    check: Callable[..., Outcome] = field(repr=False)
+
+
+def _steps(steps: Iterable[tuple[str, str]], words: dict[str, str]) -> Iterator[Step]:
+    quoted = {name: shlex.quote(value) if value else "''" for name, value in words.items()}
+    for text, command in steps:
+        if text or command:
+            yield Step(_filled(text, words), _filled(command, quoted))
+
+
+def _filled(text: str, words: dict[str, str]) -> str:
+    return _PLACE.sub(lambda found: words.get(found.group(1), found.group()), text)

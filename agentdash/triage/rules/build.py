@@ -1,0 +1,479 @@
+"""Builds and provisioners (contract: triage.md §4.3)."""
+
+from __future__ import annotations
+
+from agentdash.state.model import PREBUILDS_USER_ID
+from agentdash.triage.cases import Case, Outcome, WorkspaceCase
+from agentdash.triage.clock import age_s, older, span_s, words
+from agentdash.triage.evidence import cause_of, clean_error, still_busy, terraform_errors
+from agentdash.triage.finding import Confidence, Evidence, Severity, Subject
+from agentdash.triage.rules.registry import deployment_rule, workspace_rule
+from agentdash.triage.rules.wording import (
+    build_errors,
+    cause_of_text,
+    daemons_of,
+    first_line,
+    tags_words,
+    version_of,
+)
+
+REAPED = "Coder: Build has been detected as"
+QUOTA = "INSUFFICIENT_QUOTA"
+_STANDING = frozenset({"pending", "running"})
+
+
+def is_queued(case: WorkspaceCase) -> bool:
+    """Whether the latest build waits for a provisioner, and is one of a kind that is known."""
+    return case.job.status == "pending" and case.build.status == "pending"
+
+
+def queued_s(case: WorkspaceCase) -> float:
+    """Seconds it has waited; 0 if that is not known."""
+    return age_s(case.job.created_at or case.build.created_at, case.now) or 0.0
+
+
+def _queue_proof(case: WorkspaceCase) -> Evidence:
+    since = case.job.created_at or case.build.created_at
+    return case.build_proof("job.created_at", f"build {case.build.number} queued", since)
+
+
+def has_no_daemon(case: WorkspaceCase) -> bool:
+    """B01: nobody has the job's tags, and this account would see it."""
+    matched = case.build.matched
+    return (
+        is_queued(case)
+        and queued_s(case) > case.limits.queue_grace_s
+        and matched is not None
+        and matched.count == 0
+        and case.facts.sees_daemons(case.workspace.organization_id)
+    )
+
+
+def has_stale_daemons(case: WorkspaceCase) -> bool:
+    """B02: those that have its tags have not been seen for long."""
+    matched = case.build.matched
+    if not is_queued(case) or queued_s(case) <= case.limits.queue_grace_s or matched is None:
+        return False
+    if matched.count <= 0:
+        return False
+    return matched.available == 0 or older(
+        matched.most_recently_seen, case.facts.read_at(case.workspace), case.limits.daemon_stale_s
+    )
+
+
+def is_behind_others(case: WorkspaceCase) -> bool:
+    """B03: more jobs than daemons."""
+    matched = case.build.matched
+    if not is_queued(case) or queued_s(case) <= case.limits.queue_long_s:
+        return False
+    if has_no_daemon(case) or has_stale_daemons(case):
+        return False
+    if case.job.queue_position <= 0 or case.job.queue_size <= 0:
+        return False
+    free = _free_daemons(case)
+    if free is not None and free > 0:
+        return False
+    return matched is None or matched.count > 0
+
+
+def _free_daemons(case: WorkspaceCase) -> int | None:
+    """Daemons that could take the job now; None if that is not known. Busy ones count as available on the wire."""
+    daemons = daemons_of(case.facts, case.workspace.organization_id)
+    if daemons is None:
+        return None
+    wanted = dict(case.job.tags)
+    return sum(
+        d.status == "idle" and all(d.tags.get(k) == v for k, v in wanted.items() if v) for d in daemons
+    )
+
+
+@workspace_rule("B01")
+def no_daemon(case: WorkspaceCase) -> Outcome:
+    """Queued, and nobody has its tags."""
+    matched = case.build.matched
+    if not has_no_daemon(case):
+        if is_queued(case) and queued_s(case) > case.limits.queue_grace_s and matched and matched.count == 0:
+            yield case.cannot(
+                "B01", "a count of 0 means nothing: this account may not see provisioner daemons"
+            )
+        return
+    daemons = daemons_of(case.facts, case.workspace.organization_id) or ()
+    proofs = [
+        _queue_proof(case),
+        case.build_proof("matched_provisioners.count", "0 provisioner daemons have its tags"),
+        case.build_proof("job.tags", f"the job wants {tags_words(case.job.tags)}"),
+        *(
+            Evidence(d.last_seen_at, f"{d.name} has {tags_words(d.tags)}", "provisionerdaemons.tags")
+            for d in daemons[:4]
+        ),
+    ]
+    yield case.find("B01", since=case.job.created_at, evidence=proofs)
+
+
+@workspace_rule("B02")
+def stale_daemons(case: WorkspaceCase) -> Outcome:
+    """Queued, and those that have its tags are gone."""
+    matched = case.build.matched
+    if matched is None or not has_stale_daemons(case):
+        return
+    seen = matched.most_recently_seen
+    text = f"{matched.count} daemons have its tags, {matched.available} available"
+    proofs = [
+        _queue_proof(case),
+        case.build_proof("matched_provisioners", text),
+        case.build_proof("matched_provisioners.most_recently_seen", "last seen", seen) if seen else None,
+        *(
+            Evidence(d.last_seen_at, f"{d.name} {d.status or 'last seen'} {d.version}", "provisionerdaemons")
+            for d in (daemons_of(case.facts, case.workspace.organization_id) or ())[:4]
+        ),
+    ]
+    yield case.find("B02", since=case.job.created_at, evidence=proofs)
+
+
+@workspace_rule("B03")
+def behind_others(case: WorkspaceCase) -> Outcome:
+    """Queued behind other jobs."""
+    if not is_behind_others(case):
+        return
+    job = case.job
+    is_human = case.build.initiator_id != PREBUILDS_USER_ID
+    is_long = queued_s(case) > case.limits.queue_alarm_s
+    busy = [
+        Evidence(None, f"{d.name} works on {d.current_job.template_name}", "provisionerdaemons.current_job")
+        for d in daemons_of(case.facts, case.workspace.organization_id) or ()
+        if d.current_job is not None
+    ]
+    yield case.find(
+        "B03",
+        severity=Severity.FAILED if is_long and is_human else None,
+        since=job.created_at,
+        title=f"Queued {job.queue_position} of {job.queue_size}",
+        evidence=[
+            _queue_proof(case),
+            case.build_proof("job.queue_position", f"position {job.queue_position} of {job.queue_size}"),
+            *busy[:4],
+        ],
+    )
+
+
+@workspace_rule("B04")
+def will_be_reaped(case: WorkspaceCase) -> Outcome:
+    """Queued for so long that the server will end it."""
+    waited = queued_s(case)
+    if not is_queued(case) or not case.limits.reap_warning_s < waited <= 2 * case.limits.reap_s:
+        return
+    left = case.limits.reap_s - waited
+    text = f"ended by the server in {words(left)}" if left > 0 else "due to be ended by the server"
+    extra = " (counts as a failure of the pool)" if case.workspace.is_prebuild else ""
+    yield case.find(
+        "B04",
+        since=case.job.created_at,
+        evidence=[_queue_proof(case), case.build_proof("job.created_at", text + extra)],
+    )
+
+
+@workspace_rule("B05")
+def reaped(case: WorkspaceCase) -> Outcome:
+    """Ended by the server."""
+    job = case.job
+    if job.status != "failed" or not job.error.startswith(REAPED):
+        return
+    was_hung = "hung" in job.error[:80]
+    daemons = daemons_of(case.facts, case.workspace.organization_id) or ()
+    daemon = next((d for d in daemons if d.id == job.worker_id), None)
+    lines = case.facts.build_lines(case.build.id) or ()
+    last = next((ln for ln in reversed(lines) if ln.text.strip() and not ln.text.startswith(REAPED)), None)
+    yield case.find(
+        "B05",
+        since=job.completed_at,
+        title="Build was ended as hung" if was_hung else "Build was ended as never taken",
+        causes=[
+            "its daemon was killed during the job, or lost the server"
+            if was_hung
+            else "no provisioner took it in time"
+        ],
+        evidence=[
+            case.build_proof("job.error", first_line(job.error), job.completed_at),
+            Evidence(last.at, last.text.strip(), f"build log: {last.source_id}") if last else None,
+            Evidence(daemon.last_seen_at, f"daemon {daemon.name} last seen", "provisionerdaemons")
+            if daemon
+            else None,
+        ],
+    )
+
+
+@workspace_rule("B06")
+def silent(case: WorkspaceCase) -> Outcome:
+    """Runs and says nothing."""
+    job = case.job
+    if job.status != "running" or not older(job.started_at, case.now, case.limits.build_silent_s):
+        return
+    lines = case.facts.build_lines(case.build.id)
+    if lines is None:
+        yield case.cannot("B06", "build log: not read yet")
+        return
+    if job.logs_overflowed:
+        return
+    last = next((ln for ln in reversed(lines) if ln.at is not None), None)
+    since = last.at if last is not None else job.started_at
+    # The log may have been read a while ago: only silence up to then is known.
+    fact = case.facts.deployment.build_logs.get(case.build.id)
+    read_at = fact.at if fact is not None and fact.at is not None else case.now
+    if not older(since, min(case.now, read_at), case.limits.build_silent_s) or still_busy(lines) is not None:
+        return
+    said = next((ln for ln in reversed(lines) if ln.text.strip()), None)
+    stage = last.source_id if last is not None else ""
+    yield case.find(
+        "B06",
+        since=since,
+        title=f"Build says nothing in {stage}" if stage else "",
+        evidence=[
+            case.build_proof("job.started_at", "build started", job.started_at),
+            Evidence(said.at, said.text.strip(), f"build log: {said.source_id}") if said else None,
+            Evidence(None, f"no line for {words(age_s(since, case.now) or 0)}", "build log"),
+        ],
+    )
+
+
+@workspace_rule("B07")
+def one_resource(case: WorkspaceCase) -> Outcome:
+    """One resource takes all the time."""
+    if case.job.status != "running":
+        return
+    busy = still_busy(case.facts.build_lines(case.build.id) or ())
+    if busy is None:
+        return
+    usual = case.usual(f"resource:{busy.address}")
+    limit = case.limits.resource_factor * (usual.median_s if usual else case.limits.resource_least_s)
+    if busy.elapsed_s <= max(limit, case.limits.resource_least_s):
+        return
+    against = f", usually {words(usual.median_s)}" if usual else ""
+    yield case.find(
+        "B07",
+        since=case.job.started_at,
+        title=f"{busy.address} takes {words(busy.elapsed_s)}{against}",
+        suspect=busy.address,
+        confidence=Confidence.CERTAIN if usual else Confidence.LIKELY,
+        evidence=[
+            case.build_proof("job.started_at", "build started", case.job.started_at),
+            Evidence(busy.line.at, busy.line.text.strip(), f"build log: {busy.line.source_id}"),
+        ],
+    )
+
+
+@workspace_rule("B08")
+def canceling(case: WorkspaceCase) -> Outcome:
+    """Cancelling for ever."""
+    job = case.job
+    if job.status != "canceling" or job.completed_at is not None:
+        return
+    if older(job.canceled_at, case.now, case.limits.cancel_s):
+        yield case.find(
+            "B08",
+            since=job.canceled_at,
+            evidence=[case.build_proof("job.canceled_at", "asked to stop", job.canceled_at)],
+        )
+
+
+def is_failed(case: WorkspaceCase) -> bool:
+    """Whether the latest build failed by itself: not reaped, not cancelled, no code that says why."""
+    job = case.job
+    return (
+        job.status == "failed"
+        and job.canceled_at is None
+        and not job.error_code
+        and not job.error.startswith(REAPED)
+    )
+
+
+@workspace_rule("B09")
+def terraform(case: WorkspaceCase) -> Outcome:
+    """Terraform failed."""
+    if not is_failed(case) or case.build.transition != "start":
+        return
+    job = case.job
+    errors = terraform_errors(case.facts.build_lines(case.build.id) or ())
+    cause = cause_of(errors) or cause_of_text(job.error)
+    before = next(
+        (
+            b
+            for b in case.facts.builds(case.workspace) or ()
+            if b.number < case.build.number and b.transition == "start"
+        ),
+        None,
+    )
+    proofs = [
+        case.build_proof("job.error", first_line(job.error) or "no error given", job.completed_at),
+        *build_errors(errors),
+    ]
+    if before is not None and before.template_version_id == case.build.template_version_id:
+        text = f"build {before.number} of the same version: {before.job_status}"
+        proofs.append(Evidence(before.completed_at, text, "builds"))
+    said = clean_error(errors[0].text) if errors else first_line(job.error)
+    yield case.find(
+        "B09",
+        since=job.completed_at,
+        title=f"Build failed: {said}" if said else "",
+        suspect=cause,
+        causes=[cause] if cause else (),
+        evidence=proofs,
+    )
+
+
+@workspace_rule("B10")
+def missing_value(case: WorkspaceCase) -> Outcome:
+    """A variable or parameter is missing."""
+    job = case.job
+    code = job.error_code
+    if job.status != "failed" or job.canceled_at is not None:
+        return
+    if code != "REQUIRED_TEMPLATE_VARIABLES" and not ("PARAMETER" in code and "MISSING" in code):
+        return
+    proofs = [
+        case.build_proof("job.error_code", code),
+        case.build_proof("job.error", first_line(job.error), job.completed_at),
+    ]
+    yield case.find("B10", since=job.completed_at, evidence=proofs)
+
+
+@workspace_rule("B11")
+def log_cut(case: WorkspaceCase) -> Outcome:
+    """The job's log is cut."""
+    if case.job.logs_overflowed:
+        proof = case.build_proof("job.logs_overflowed", "the log reached 1 MiB")
+        yield case.find("B11", evidence=[proof])
+
+
+@workspace_rule("B14")
+def teardown(case: WorkspaceCase) -> Outcome:
+    """A stop or delete does not get through."""
+    build, job = case.build, case.job
+    if build.transition not in ("stop", "delete"):
+        return
+    if case.workspace.is_prebuild and build.transition == "delete" and job.status not in _STANDING:
+        return  # P15 says more
+    verb = "Stop" if build.transition == "stop" else "Delete"
+    if job.status in _STANDING:
+        since = job.started_at if job.status == "running" else job.created_at
+        if older(since, case.now, case.limits.teardown_s):
+            text = f"{verb.lower()} {job.status}"
+            yield case.find(
+                "B14",
+                since=since,
+                title=f"{verb} has been {job.status} for long",
+                evidence=[case.build_proof("job.status", text, since)],
+            )
+    elif job.status in ("failed", "canceled"):
+        errors = terraform_errors(case.facts.build_lines(build.id) or ())
+        said = first_line(job.error)
+        yield case.find(
+            "B14",
+            since=job.completed_at,
+            title=f"{verb} {job.status}" + (f": {said}" if said else ""),
+            evidence=[
+                case.build_proof("job.error", said or job.status, job.completed_at),
+                *build_errors(errors),
+            ],
+        )
+
+
+@workspace_rule("B15")
+def autostart_skipped(case: WorkspaceCase) -> Outcome:
+    """Autostart was skipped."""
+    workspace = case.workspace
+    due = workspace.next_start_at
+    if not workspace.autostart_schedule or case.build.transition != "stop" or case.job.status != "succeeded":
+        return
+    if workspace.is_prebuild or not older(due, case.now, case.limits.autostart_late_s):
+        return
+    if span_s(case.build.created_at, due) is None:
+        return  # stopped after it was due: nothing was skipped
+    yield case.find(
+        "B15",
+        since=due,
+        causes=["the workspace is dormant"] if workspace.dormant_at is not None else (),
+        evidence=[
+            Evidence(due, "autostart was due", "workspace.next_start_at"),
+            case.build_proof(
+                "status", f"build {case.build.number} {case.build.status}", case.job.completed_at
+            ),
+        ],
+    )
+
+
+@workspace_rule("B16")
+def cancelled(case: WorkspaceCase) -> Outcome:
+    """Cancelled while it ran."""
+    job = case.job
+    if job.status != "failed" or job.canceled_at is None or job.error.startswith(REAPED):
+        return
+    took = span_s(job.canceled_at, job.completed_at)
+    lines = case.facts.build_lines(case.build.id) or ()
+    last = next((ln for ln in reversed(lines) if ln.text.strip()), None)
+    yield case.find(
+        "B16",
+        severity=Severity.FAILED if case.build.transition == "start" else None,
+        since=job.canceled_at,
+        evidence=[
+            case.build_proof("job.canceled_at", "cancelled", job.canceled_at),
+            Evidence(last.at, last.text.strip(), f"build log: {last.source_id}") if last else None,
+            case.build_proof(
+                "job.completed_at",
+                f"ended {words(took)} later: {first_line(job.error)}"
+                if took is not None
+                else first_line(job.error),
+                job.completed_at,
+            ),
+        ],
+    )
+
+
+@deployment_rule("B12")
+def versions_differ(case: Case) -> Outcome:
+    """A daemon's version is not the server's."""
+    server = version_of(case.facts.state.server.version)
+    if server is None:
+        return
+    for organization in sorted(case.facts.deployment.daemons):
+        for daemon in daemons_of(case.facts, organization) or ():
+            theirs = version_of(daemon.version)
+            if theirs is None or theirs[:2] == server[:2] or daemon.status == "offline":
+                continue
+            text = f"{daemon.name} has {daemon.version}, the server {case.facts.state.server.version}"
+            yield case.find(
+                "B12",
+                subject=Subject("provisioner", daemon.id),
+                title=f"Provisioner {daemon.name} has another version than the server",
+                evidence=[Evidence(daemon.last_seen_at, text, "provisionerdaemons.version")],
+            )
+
+
+@deployment_rule("B13")
+def wrong_pool(case: Case) -> Outcome:
+    """Jobs of prebuilds and daemons set aside for them do not agree."""
+    for organization in sorted(case.facts.deployment.jobs):
+        jobs = case.facts.deployment.jobs[organization].value or ()
+        daemons = daemons_of(case.facts, organization)
+        if daemons is None:
+            continue
+        set_aside = [d for d in daemons if d.tags.get("is_prebuild") == "true"]
+        waiting = [j for j in jobs if j.initiator_id == PREBUILDS_USER_ID and j.status in _STANDING]
+        untagged = [j for j in waiting if j.tags.get("is_prebuild") != "true"]
+        tagged = [j for j in waiting if j.tags.get("is_prebuild") == "true"]
+        wrong = untagged if set_aside else ([] if not daemons else tagged)
+        if not wrong:
+            continue
+        said = (
+            f"{len(wrong)} jobs of prebuilds without the tag is_prebuild, {len(set_aside)} daemons with it"
+            if set_aside
+            else f"{len(wrong)} jobs of prebuilds want the tag is_prebuild, and no daemon has it"
+        )
+        templates = ", ".join(sorted({j.template_name for j in wrong if j.template_name})[:3])
+        yield case.find(
+            "B13",
+            subject=Subject("deployment", f"prebuild-provisioners:{organization}"),
+            evidence=[
+                Evidence(None, said, "provisionerjobs.tags, provisionerdaemons.tags"),
+                Evidence(None, f"templates: {templates}", "provisionerjobs.metadata") if templates else None,
+            ],
+        )

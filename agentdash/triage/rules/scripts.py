@@ -1,0 +1,486 @@
+"""Scripts of the agent (contract: triage.md §4.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from agentdash.state.model import LogLine, Script
+from agentdash.triage.cases import AgentCase, Outcome, PoolCase, WorkspaceCase
+from agentdash.triage.claims import Claim
+from agentdash.triage.clock import age_s, known, latest, older, span_s, within, words
+from agentdash.triage.evidence import Telling, telling_line, waits_for_unit
+from agentdash.triage.finding import Confidence, Evidence, Finding, Severity
+from agentdash.triage.rules.registry import agent_rule, pool_rule, workspace_rule
+from agentdash.triage.starts import is_last_run, is_second_start, start_began
+from agentdash.triage.verdict import script_result
+
+_ENDED_BADLY = frozenset({"start_error", "start_timeout"})
+_EXIT = {
+    126: "exit 126: the file is not executable",
+    127: "exit 127: a program was not found",
+    137: "exit 137: killed, most likely for memory",
+    139: "exit 139: a program crashed",
+    -1: "killed by a signal",
+}
+
+
+def is_starting(case: AgentCase) -> bool:
+    """Whether its start scripts run."""
+    return case.is_up and case.agent.status == "connected" and case.agent.lifecycle == "starting"
+
+
+def starting_s(case: AgentCase) -> float | None:
+    """Seconds since this start began, by the server's clock; None if that is not known."""
+    return age_s(start_began(case.agent, case.agent_history), case.now)
+
+
+def start_limit_s(case: AgentCase) -> float:
+    """How long a start may take."""
+    usual = case.usual(f"ready:{case.agent.name}")
+    return max(case.limits.script_s, case.limits.slow_factor * usual.median_s if usual else 0.0)
+
+
+def unfinished(case: AgentCase) -> list[Script]:
+    """Start scripts without a result of this start; after a restart of the agent old results do not count."""
+    scripts = [s for s in case.agent.scripts if s.run_on_start and not s.is_devcontainer]
+    if not is_second_start(case.agent, case.agent_history):
+        return [s for s in scripts if s.status is None]
+    began = start_began(case.agent, case.agent_history)
+    quiet = []
+    for script in scripts:
+        if script.status is not None and not is_last_run(case.agent, script, case.agent_history):
+            continue
+        lines = case.lines_of(script)
+        has_spoken = lines is not None and any(
+            ln.at is not None and began is not None and ln.at >= began for ln in lines
+        )
+        if script.status is None or not has_spoken:
+            quiet.append(script)
+    return quiet
+
+
+def failed_scripts(case: AgentCase, status: str) -> list[Script]:
+    """Start scripts of this start with that result; empty where the result may be of a later scheduled run."""
+    agent = case.agent
+    if agent.lifecycle not in _ENDED_BADLY and agent.lifecycle != "starting":
+        return []
+    return [
+        s
+        for s in agent.scripts
+        if s.status == status
+        and s.run_on_start
+        and not s.is_devcontainer
+        and not is_last_run(agent, s, case.agent_history)
+    ]
+
+
+def telling(case: AgentCase, script: Script) -> Telling | None:
+    """The line of a script's log that matters."""
+    lines = case.lines_of(script)
+    return telling_line(lines, exit_code=script.exit_code) if lines else None
+
+
+def script_proofs(case: AgentCase, scripts: Sequence[Script]) -> Iterator[Evidence | None]:
+    """Results of scripts and the lines that matter, at most of three."""
+    for script in scripts[:3]:
+        yield Evidence(
+            _ended(case, script), f"{script.name}: {script_result(script)}", "agent.scripts.status"
+        )
+        found = telling(case, script)
+        if found is not None:
+            yield case.line_proof(found.line, script.name)
+
+
+def _ended(case: AgentCase, script: Script) -> datetime | None:
+    """When a script was seen to end; else when its first run ended, by the agent's clock."""
+    seen = next((c.at for c in reversed(case.agent_history) if c.what == f"script:{script.name}"), None)
+    if seen is not None:
+        return seen
+    fact = case.facts.deployment.timings.get(case.build.id)
+    for timing in fact.value.scripts if fact is not None and fact.value is not None else ():
+        if timing.agent_id == case.agent.id and timing.name == script.name:
+            return timing.ended_at
+    return None
+
+
+def _last(lines: Sequence[LogLine]) -> LogLine | None:
+    return next((ln for ln in reversed(lines) if ln.text.strip()), None)
+
+
+def _worse(case: WorkspaceCase, usual: Severity) -> Severity:
+    return Severity.UNUSABLE if case.workspace.is_prebuild else usual
+
+
+def _lifecycle_at(case: AgentCase) -> datetime | None:
+    state = case.agent.lifecycle
+    changes = reversed(case.agent_history)
+    return next((c.at for c in changes if c.what == "lifecycle" and c.new == state), None)
+
+
+@agent_rule("S01")
+def runs_on(case: AgentCase) -> Outcome:
+    """A start script runs on and on."""
+    found = _runs_on(case)
+    if found is not None:
+        yield found
+
+
+def is_running_on(case: AgentCase) -> bool:
+    """S01: longer than it may, with a script that has not ended, or with nothing to see at all."""
+    took = starting_s(case)
+    if not is_starting(case) or took is None or took <= start_limit_s(case):
+        return False
+    return bool(unfinished(case)) or not any(s.is_devcontainer for s in case.agent.scripts)
+
+
+def _runs_on(case: AgentCase) -> Finding | None:
+    if not is_running_on(case):
+        return None
+    guilty = unfinished(case)
+    is_second = is_second_start(case.agent, case.agent_history)
+    usual = case.usual(f"ready:{case.agent.name}")
+    began = start_began(case.agent, case.agent_history)
+    proofs: list[Evidence | None] = [case.proof("lifecycle_state", "start scripts began", began)]
+    for script in guilty[:3]:
+        limit = f"timeout {words(script.timeout_s)}" if script.timeout_s else "no timeout"
+        proofs.append(Evidence(None, f"{script.name}: no result yet, {limit}", "agent.scripts"))
+        lines = case.lines_of(script)
+        last = _last(lines) if lines else None
+        proofs.append(case.line_proof(last, script.name) if last is not None else None)
+    if usual is not None:
+        proofs.append(
+            Evidence(None, f"usually ready after {words(usual.median_s)}", "this template's starts")
+        )
+    names = ", ".join(s.name for s in guilty[:3])
+    return case.find(
+        "S01",
+        severity=_worse(case, Severity.FAILED),
+        since=began,
+        title=f"{names} runs on and on" if names else "Start runs on and on",
+        suspect=guilty[0].name if guilty else "",
+        confidence=Confidence.LIKELY if is_second or not guilty else Confidence.CERTAIN,
+        evidence=proofs,
+    )
+
+
+@agent_rule("S02")
+def timed_out(case: AgentCase) -> Outcome:
+    """A start script reached its limit."""
+    if not case.is_up:
+        return
+    late = failed_scripts(case, "timed_out")
+    if not late and case.agent.lifecycle != "start_timeout":
+        return
+    limit = f" after {words(late[0].timeout_s)}" if late and late[0].timeout_s else ""
+    yield case.find(
+        "S02",
+        severity=_worse(case, Severity.FAILED),
+        since=_lifecycle_at(case),
+        title=f"{late[0].name} timed out{limit}" if late else "",
+        suspect=late[0].name if late else "",
+        evidence=[
+            case.proof("lifecycle_state", case.agent.lifecycle, _lifecycle_at(case)),
+            *script_proofs(case, late),
+        ],
+    )
+
+
+@agent_rule("S03")
+def failed(case: AgentCase) -> Outcome:
+    """A start script failed."""
+    if not case.is_up:
+        return
+    agent = case.agent
+    bad = failed_scripts(case, "exit_failure")
+    if not bad and not _is_unexplained(case):
+        return
+    first = bad[0] if bad else None
+    found = telling(case, first) if first is not None else None
+    causes = [found.cause] if found is not None and found.cause else []
+    if first is not None and first.exit_code in _EXIT:
+        causes.append(_EXIT[first.exit_code])
+    same = _others_failing(case, first) if first is not None else ""
+    yield case.find(
+        "S03",
+        severity=_worse(case, Severity.FAILED),
+        since=_lifecycle_at(case),
+        title=f"{first.name} failed: {script_result(first)}" if first is not None else "",
+        suspect=first.name if first is not None else "",
+        confidence=Confidence.CERTAIN if bad else Confidence.LIKELY,
+        causes=causes,
+        evidence=[
+            case.proof("lifecycle_state", agent.lifecycle, _lifecycle_at(case)),
+            *script_proofs(case, bad),
+            Evidence(None, same, "agents of the same template version") if same else None,
+        ],
+    )
+
+
+def _is_unexplained(case: AgentCase) -> bool:
+    """`start_error` with no result that explains it: an old server tells none."""
+    if case.agent.lifecycle != "start_error":
+        return False
+    results = {s.status for s in case.agent.scripts}
+    return not results & {"exit_failure", "timed_out", "pipes_left_open"} and not any(
+        s.is_devcontainer for s in case.agent.scripts
+    )
+
+
+def _others_failing(case: AgentCase, script: Script) -> str:
+    version = case.build.template_version_id
+    others = [
+        found.status
+        for w in case.facts.state.workspaces.values()
+        if version and w.id != case.workspace.id and w.build.template_version_id == version
+        for a in w.agents
+        if a.name == case.agent.name
+        for found in a.scripts
+        if found.name == script.name and found.status is not None
+    ]
+    bad = sum(status == "exit_failure" for status in others)
+    return f"fails on {bad} of {len(others)} others of this version" if others else ""
+
+
+@agent_rule("S04")
+def pipes_open(case: AgentCase) -> Outcome:
+    """A script left its output open."""
+    agent = case.agent
+    if not case.is_up:
+        return
+    left = [
+        s
+        for s in agent.scripts
+        if s.status == "pipes_left_open" and s.run_on_start and not is_last_run(agent, s, case.agent_history)
+    ]
+    if left:
+        keeps_out = case.workspace.is_prebuild and agent.lifecycle == "start_error"
+        yield case.find(
+            "S04",
+            severity=Severity.UNUSABLE if keeps_out else None,
+            since=_lifecycle_at(case),
+            title=f"{left[0].name} left its output open",
+            suspect=left[0].name,
+            evidence=[
+                case.proof("lifecycle_state", agent.lifecycle, _lifecycle_at(case)),
+                *script_proofs(case, left),
+            ],
+        )
+
+
+@pool_rule("S05")
+def no_limit(case: PoolCase) -> Outcome:
+    """Start scripts of a pool without a time limit."""
+    if not case.pool.is_active:
+        return
+    names = {
+        script.name
+        for workspace in case.pool.prebuilds
+        if not workspace.agents_are_previous
+        for agent in workspace.agents
+        for script in agent.scripts
+        if script.run_on_start and script.timeout_s is None and not script.is_devcontainer
+    }
+    if names:
+        said = ", ".join(sorted(names)[:4])
+        proof = Evidence(None, f"no timeout: {said}", "agent.scripts.timeout")
+        yield case.find("S05", evidence=[proof], suspect=min(names))
+
+
+@agent_rule("S06")
+def never_starts(case: AgentCase) -> Outcome:
+    """Connected, and reports nothing."""
+    agent = case.agent
+    if not case.is_up or agent.status != "connected" or agent.lifecycle != "created":
+        return
+    if known(agent.started_at) is not None:
+        return
+    claim = case.claim
+    if isinstance(claim, Claim) and claim.is_latest:
+        return
+    since, is_exact = connected_since(case)
+    limit = case.limits.created_s if is_exact else 10 * case.limits.created_s
+    if not older(since, case.now, limit):
+        return
+    if claim is True:
+        yield case.cannot("C03", f"builds of {case.workspace.full_name}: not read yet")
+    yield case.find(
+        "S06",
+        since=since,
+        confidence=Confidence.CERTAIN if is_exact and claim is not True else Confidence.LIKELY,
+        causes=["it was claimed, and the agent was not told to start over"] if claim is True else (),
+        evidence=[
+            case.proof("status", "connected", since),
+            case.proof("lifecycle_state", "created: nothing reported since"),
+            case.proof("version", f"agent {agent.version}") if agent.version else None,
+            case.build_proof("reason", f"build {case.build.number} by {case.build.reason or 'unknown'}"),
+        ],
+    )
+
+
+def connected_since(case: AgentCase) -> tuple[datetime | None, bool]:
+    """Since when it is connected, and whether that is exact: only the first connect is on the wire."""
+    agent = case.agent
+    for change in reversed(case.agent_history):
+        if change.what == "status":
+            return (change.at, True) if change.new == "connected" else (None, False)
+        if change.what == "agent":
+            break
+    if known(agent.disconnected_at) is None:
+        return agent.first_connected_at, True
+    return latest(agent.first_connected_at, agent.disconnected_at), False
+
+
+@agent_rule("S07")
+def logins_wait(case: AgentCase) -> Outcome:
+    """Logins wait for a start script."""
+    took = starting_s(case)
+    if not is_starting(case) or took is None:
+        return
+    usual = case.usual(f"ready:{case.agent.name}")
+    limit = case.limits.slow_factor * usual.median_s if usual else case.limits.logins_wait_s
+    blocking = [s for s in unfinished(case) if s.blocks_login]
+    if blocking and took > limit:
+        names = ", ".join(s.name for s in blocking[:3])
+        yield case.find(
+            "S07",
+            since=start_began(case.agent, case.agent_history),
+            suspect=blocking[0].name,
+            evidence=[case.proof("scripts.start_blocks_login", f"logins wait for {names}")],
+        )
+
+
+@agent_rule("S08")
+def schedule_fails(case: AgentCase) -> Outcome:
+    """A scheduled script fails."""
+    if not case.is_up:
+        return
+    for script in case.agent.scripts:
+        if not script.cron or script.status not in ("exit_failure", "timed_out", "pipes_left_open"):
+            continue
+        if script.run_on_start and case.agent.lifecycle != "ready":
+            continue  # it may have been the start
+        found = telling(case, script)
+        yield case.find(
+            "S08",
+            title=f"Scheduled {script.name}: {script_result(script)}",
+            suspect=script.name,
+            causes=[found.cause] if found is not None and found.cause else (),
+            evidence=[
+                Evidence(None, f"schedule {script.cron}", "agent.scripts.cron"),
+                *script_proofs(case, [script]),
+            ],
+        )
+
+
+@agent_rule("S09")
+def stop_failed(case: AgentCase) -> Outcome:
+    """The agent's stop scripts failed."""
+    agent = case.agent
+    if agent.lifecycle in ("shutdown_error", "shutdown_timeout"):
+        text = "took too long" if agent.lifecycle == "shutdown_timeout" else "failed"
+        proof = case.proof("lifecycle_state", agent.lifecycle, _lifecycle_at(case))
+        yield case.find("S09", since=_lifecycle_at(case), title=f"Stop script {text}", evidence=[proof])
+
+
+@workspace_rule("S09")
+def stop_failed_by_timings(case: WorkspaceCase) -> Outcome:
+    """The build's timings name a stop script that did not end well."""
+    fact = case.facts.deployment.timings.get(case.build.id)
+    if fact is None or fact.value is None:
+        return
+    bad = [
+        t
+        for t in fact.value.scripts
+        if t.stage == "stop" and t.status in ("exit_failure", "timed_out", "pipes_left_open")
+    ]
+    if bad and not any(a.lifecycle in ("shutdown_error", "shutdown_timeout") for a in case.workspace.agents):
+        proofs = [Evidence(t.ended_at, f"{t.name}: {t.status}", "timings: stop") for t in bad[:3]]
+        yield case.find("S09", suspect=bad[0].name, evidence=proofs)
+
+
+@agent_rule("S10")
+def waits_for_other(case: AgentCase) -> Outcome:
+    """A script waits for another unit."""
+    if not is_running_on(case):
+        return
+    for script in unfinished(case):
+        line = waits_for_unit(case.lines_of(script) or ())
+        if line is not None:
+            yield case.find(
+                "S10",
+                severity=_worse(case, Severity.FAILED),
+                since=start_began(case.agent, case.agent_history),
+                suspect=script.name,
+                title=f"{script.name} waits for another unit",
+                confidence=Confidence.LIKELY,
+                evidence=[case.line_proof(line, script.name)],
+            )
+            return
+
+
+@agent_rule("S11")
+def no_log_line(case: AgentCase) -> Outcome:
+    """Starting, and nothing was logged."""
+    agent = case.agent
+    took = starting_s(case)
+    if not is_starting(case) or took is None or took <= case.limits.no_log_s or agent.logs_overflowed:
+        return
+    if not any(s.run_on_start for s in agent.scripts):
+        return
+    began = start_began(agent, case.agent_history)
+    is_first = not is_second_start(agent, case.agent_history)
+    if agent.logs_length > 0:
+        lines = case.facts.agent_lines(agent)
+        if lines is None:
+            yield case.cannot("S11", "agent log: not read yet")
+            return
+        if is_first or any(ln.at is None or began is None or ln.at >= began for ln in lines):
+            return
+    elif agent.logs_length < 0:
+        return
+    yield case.find(
+        "S11",
+        since=began,
+        evidence=[
+            case.proof("lifecycle_state", f"starting for {words(took)}", began),
+            case.proof("logs_length", "no line of log since then"),
+        ],
+    )
+
+
+@agent_rule("S12")
+def slower(case: AgentCase) -> Outcome:
+    """This start took much longer than usual."""
+    agent = case.agent
+    if not case.is_up or agent.lifecycle != "ready" or agent.status != "connected":
+        return
+    usual = case.usual(f"ready:{agent.name}")
+    took = span_s(agent.started_at, agent.ready_at)
+    if usual is None or took is None or not within(case.job.completed_at, case.now, case.limits.slow_age_s):
+        return
+    if took <= case.limits.slow_factor * usual.median_s or took - usual.median_s <= case.limits.slow_least_s:
+        return
+    grown = _grown(case)
+    yield case.find(
+        "S12",
+        title=f"Start took {words(took)}, usually {words(usual.median_s)}",
+        suspect=grown,
+        evidence=[
+            case.proof("ready_at", f"ready {words(took)} after its start", agent.ready_at),
+            Evidence(None, f"{grown} grew most", "timings") if grown else None,
+        ],
+    )
+
+
+def _grown(case: AgentCase) -> str:
+    """The script that grew most against its usual time, if timings were read."""
+    fact = case.facts.deployment.timings.get(case.build.id)
+    best, name = 0.0, ""
+    for timing in fact.value.scripts if fact is not None and fact.value is not None else ():
+        usual = case.usual(f"script:{timing.agent_name}:{timing.name}")
+        if timing.agent_id == case.agent.id and usual is not None:
+            growth = timing.duration_s - usual.median_s
+            if growth > best:
+                best, name = growth, timing.name
+    return name
