@@ -6,6 +6,7 @@ a person is written in plain text (ui.md, Look).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -166,7 +167,7 @@ def _status(s: Subject) -> Cell:
 
 def _rtt(s: Subject) -> Cell:
     rtt = s.agent.rtt if s.agent is not None and s.agent.is_connected else None
-    if rtt is None:
+    if rtt is None or not math.isfinite(rtt.ms):
         return MISSING
     return Cell(str(round(rtt.ms)) if rtt.ms >= 1 else "<1")
 

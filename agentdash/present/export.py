@@ -6,6 +6,7 @@ none will change its meaning or vanish.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -101,7 +102,9 @@ def agent_json(
         "arch": agent.architecture or None,
         "directory": agent.expanded_directory or agent.directory or None,
         "logs_overflowed": agent.logs_overflowed,
-        "latency": [{"region": r.region, "ms": r.ms, "preferred": r.preferred} for r in agent.latency],
+        "latency": [
+            {"region": r.region, "ms": _finite(r.ms), "preferred": r.preferred} for r in agent.latency
+        ],
         "scripts": [_script_json(s) for s in agent.scripts if not s.is_devcontainer],
         "apps": [_app_json(a) for a in agent.apps],
         "ports": None if ports.value is None else _ports_json(ports.value, shares.value or (), agent.name),
@@ -139,7 +142,7 @@ def agent_row_json(workspace: Workspace, agent: Agent, judged: Verdict, now: dat
         "build": build_json(workspace.build),
         "is_prebuild": workspace.is_prebuild,
         "last_seen": _time(last_seen(agent)),
-        "latency_ms": None if rtt is None else round(rtt.ms, 3),
+        "latency_ms": None if rtt is None else _finite(rtt.ms),
         "locator": locator(workspace, agent),
         "is_previous_build": workspace.agents_are_previous,
     }
@@ -266,6 +269,11 @@ def _judged(state: State, workspace: Workspace, agent: Agent | None, now: dateti
     history: tuple[Transition, ...] = state.history.get(key, ())
     seen = state.seen.get(workspace.id)
     return verdict(workspace, agent, now, history, read_at=None if seen is None else seen.at)
+
+
+def _finite(number: float) -> float | None:
+    """JSON knows no infinity."""
+    return round(number, 3) if math.isfinite(number) else None
 
 
 def _time(at: datetime | None) -> str | None:

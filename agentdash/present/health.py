@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -109,7 +110,7 @@ def _seen(agent: Agent, now: datetime) -> Cell:
 def rtt_words(agent: Agent) -> str:
     """`RTT 34 ms via DERP fra`; empty where the agent has reported none, or is not there."""
     rtt = agent.rtt if agent.is_connected else None
-    if rtt is None:
+    if rtt is None or not math.isfinite(rtt.ms):
         return ""
     return f"RTT {rtt.ms:.0f} ms via DERP {rtt.region}" if rtt.ms >= 1 else f"RTT <1 ms via DERP {rtt.region}"
 

@@ -157,6 +157,8 @@ def test_a_workspace_without_agents_has_dashes_where_an_agent_would_speak() -> N
         ({"last_connected_at": before(600)}, "seen", "10m"),
         ({"version": "v2.36.1+1a2b3c4"}, "version", "v2.36.1"),
         ({"version": ""}, "version", "–"),
+        ({"latency": (RegionLatency("x", float("inf"), preferred=True),)}, "rtt", "–"),
+        ({"latency": (RegionLatency("x", float("nan"), preferred=True),)}, "rtt", "–"),
         ({"operating_system": "linux", "architecture": ""}, "os", "linux"),
         ({"resource_name": "dev"}, "resource", "dev"),
         ({"metadata": (MetadataItem("cpu", "CPU", "71.4%", age_s=3),)}, "cpu", "71%"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +21,9 @@ from agentdash.triage.verdict import (
     started_again,
     verdict,
 )
+from tests.unit.any_model import AGENTS as ANY_AGENT
+from tests.unit.any_model import BUILDS as ANY_BUILD
+from tests.unit.any_model import HISTORY, MOMENTS
 from tests.unit.model_factory import (
     NOW,
     before,
@@ -715,98 +718,6 @@ def test_how_a_script_ended(status: str | None, code: int | None, words: str) ->
 
 
 # Anything at all
-
-
-CLEAN = st.text(st.characters(exclude_categories=["C", "Z"]), max_size=8)
-"""As the model has it: cleaned before."""
-WORDS = st.one_of(
-    st.sampled_from(
-        [
-            *("connecting", "connected", "disconnected", "timeout"),
-            *("created", "starting", "ready", "start_error", "start_timeout"),
-            *("shutting_down", "shutdown_error", "shutdown_timeout", "off"),
-            *(
-                "pending",
-                "running",
-                "stopping",
-                "stopped",
-                "failed",
-                "canceled",
-                "canceling",
-                "deleting",
-                "deleted",
-            ),
-            *("ok", "exit_failure", "timed_out", "pipes_left_open", "idle", "failure", "unhealthy", ""),
-        ]
-    ),
-    CLEAN,
-)
-MOMENTS = st.one_of(
-    st.none(),
-    st.datetimes(timezones=st.just(UTC)),
-    st.integers(-5000, 5000).map(before),
-)
-SCRIPTS = st.builds(
-    make_script,
-    name=CLEAN,
-    status=st.one_of(st.none(), WORDS),
-    exit_code=st.one_of(st.none(), st.integers()),
-    run_on_start=st.booleans(),
-    cron=st.sampled_from(["", "* * * * *"]),
-    is_devcontainer=st.booleans(),
-)
-APPS = st.builds(
-    make_app,
-    health=WORDS,
-    hidden=st.booleans(),
-    statuses=st.lists(st.builds(AppStatus, WORDS, CLEAN), max_size=2).map(tuple),
-)
-ANY_AGENT = st.builds(
-    make_agent,
-    status=WORDS,
-    lifecycle=WORDS,
-    created_at=MOMENTS,
-    first_connected_at=MOMENTS,
-    last_connected_at=MOMENTS,
-    disconnected_at=MOMENTS,
-    started_at=MOMENTS,
-    ready_at=MOMENTS,
-    connection_timeout_s=st.integers(-(10**18), 10**18),
-    parent_id=st.one_of(st.none(), st.just("p")),
-    scripts=st.lists(SCRIPTS, max_size=3).map(tuple),
-    apps=st.lists(APPS, max_size=2).map(tuple),
-    logs_overflowed=st.booleans(),
-)
-ANY_BUILD = st.builds(
-    make_build,
-    status=WORDS,
-    transition=WORDS,
-    has_external_agent=st.booleans(),
-    matched=st.one_of(
-        st.none(), st.builds(MatchedProvisioners, st.integers(-1, 2), st.integers(-1, 2), MOMENTS)
-    ),
-    job=st.builds(
-        make_job,
-        status=WORDS,
-        created_at=MOMENTS,
-        started_at=MOMENTS,
-        completed_at=MOMENTS,
-        canceled_at=MOMENTS,
-        error=st.lists(CLEAN, max_size=2).map("\n".join),
-        queue_position=st.integers(-5, 5),
-        queue_size=st.integers(-5, 5),
-    ),
-)
-HISTORY = st.lists(
-    st.builds(
-        Transition,
-        st.integers(0, 5000).map(before),
-        st.sampled_from(["status", "lifecycle", "agent", "script:x", "build"]),
-        WORDS,
-        WORDS,
-    ),
-    max_size=4,
-)
 
 
 @settings(max_examples=200)
