@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from agentdash.api.exchange import Exchange
     from agentdash.cli.main import Call
     from agentdash.config.settings import Settings
-    from agentdash.feed.settings import FeedSettings
     from agentdash.feed.supervisor import Feed
     from agentdash.local.handover import LocalChild
     from agentdash.state.events import Event
@@ -120,20 +119,6 @@ def _is_utf8() -> bool:
     return "utf" in (sys.stdout.encoding or locale.getpreferredencoding(do_setlocale=False)).lower()
 
 
-def feed_settings(settings: Settings) -> FeedSettings:
-    """The feed's numbers as the settings have them."""
-    from agentdash.feed.settings import FeedSettings  # noqa: PLC0415
-
-    intervals = settings.intervals
-    return FeedSettings(
-        trouble_interval_s=intervals.trouble_s,
-        reread_s=intervals.refresh_s,
-        ports_s=intervals.ports_s,
-        prebuilds_interval_s=intervals.pools_s,
-        watch_cap=settings.watch_cap,
-    )
-
-
 def session_opener(settings: Settings, environ: dict[str, str], child: LocalChild | None = None) -> Connect:
     """What opens the session once the first frame is painted."""
 
@@ -200,6 +185,7 @@ def _session(
     from agentdash.actions.run import Runner  # noqa: PLC0415
     from agentdash.feed.clock import SystemClock  # noqa: PLC0415
     from agentdash.feed.deployment import Deployment  # noqa: PLC0415
+    from agentdash.feed.settings import feed_settings  # noqa: PLC0415
     from agentdash.feed.shells import Shells  # noqa: PLC0415
     from agentdash.feed.supervisor import Feed  # noqa: PLC0415
     from agentdash.feed.terminal_lines import TerminalLines  # noqa: PLC0415

@@ -117,7 +117,7 @@ class Settings(_Table):
     ascii: bool = False
     """Whether only ASCII characters are used for signs, borders and bars."""
     keymap: dict[str, Keys] = Field(default_factory=dict)
-    """Keys by action id: `"fleet.restart" = "R, ctrl+r"`; an empty string unbinds the action."""
+    """Keys by action id: `restart = "R, ctrl+x"`; an empty string unbinds the action."""
     leave_key: str = Field("ctrl+]", min_length=1)
     """The one key that leaves the terminal pane instead of going to the shell."""
     confirm: Confirm = "normal"

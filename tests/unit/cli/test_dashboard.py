@@ -10,7 +10,7 @@ import pytest
 
 from agentdash.cli import dashboard
 from agentdash.config.load import load
-from agentdash.config.settings import Intervals, Settings
+from agentdash.config.settings import Settings
 from agentdash.local.handover import HandoverError
 from agentdash.present.glyphs import ASCII
 from agentdash.state.store import State
@@ -45,13 +45,6 @@ def test_the_leave_key_and_the_key_map_are_the_users() -> None:
     assert leave is not None
     assert leave_all is not None
     assert (leave.keys, leave_all.keys) == (("f12",), ("Q", "ctrl+q"))
-
-
-def test_the_feeds_numbers_are_those_of_the_settings() -> None:
-    wanted = Settings(intervals=Intervals(trouble_s=20, refresh_s=40, ports_s=7, pools_s=50), watch_cap=3)
-    numbers = dashboard.feed_settings(wanted)
-    assert (numbers.trouble_interval_s, numbers.reread_s, numbers.ports_s) == (20, 40, 7)
-    assert (numbers.prebuilds_interval_s, numbers.watch_cap) == (50, 3)
 
 
 class DeadChild:
