@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from agentdash.cli import output
+from agentdash.cli.collector import imports_kept
 from agentdash.cli.connect import load_settings, make_client, need_login
 from agentdash.cli.output import CliError, ExitCode
 
@@ -76,12 +77,13 @@ def _start_child() -> LocalChild:
 
 
 def _show(settings: Settings, environ: dict[str, str], child: LocalChild | None) -> int:
-    from agentdash.ui.app import AgentDash  # noqa: PLC0415 - the child starts while Textual is imported
+    with imports_kept():
+        from agentdash.ui.app import AgentDash  # noqa: PLC0415 - the child starts while Textual is imported
 
+        context = make_context(settings)
     if not sys.stderr.isatty():
         # Textual draws on stderr; `agentdash 2>errors` is meant to keep the errors, not the screen.
         sys.__stderr__ = sys.__stdout__  # type: ignore[misc]  # the one place Textual takes it from
-    context = make_context(settings)
     app = AgentDash(context, session_opener(settings, environ, child))
     app.run()
     return app.return_code or ExitCode.OK

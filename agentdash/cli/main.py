@@ -8,12 +8,14 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from agentdash.cli import output
 from agentdash.cli.arguments import parse
+from agentdash.cli.collector import imports_kept
 from agentdash.cli.output import CliError, ExitCode
 
 log = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ def run(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = N
     """
     arguments = sys.argv[1:] if argv is None else argv
     try:
-        code = _run(arguments, os.environ if environ is None else environ)
+        code = _run(arguments, os.environ if environ is None else environ, owns_process=argv is None)
         output.flush()
     except BrokenPipeError:
         output.silence()
@@ -66,9 +68,11 @@ def run(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = N
     return code
 
 
-def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+def _run(argv: Sequence[str], environ: Mapping[str, str], *, owns_process: bool) -> int:
     options = parse(argv)
-    module: Command = importlib.import_module(f"agentdash.cli.{options.command}")
+    # Called from within another program, the collector is that program's.
+    with imports_kept() if owns_process else nullcontext():
+        module: Command = importlib.import_module(f"agentdash.cli.{options.command}")
     _begin_log(options, environ)
     try:
         return module.run(Call(options, environ, _home(environ), sys.platform))
