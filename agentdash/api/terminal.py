@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BACKLOG: Final = 4 * 1024 * 1024
 """Bytes that may wait for the screen before reading pauses: some tenths of a second of its work."""
 EXIT_WITHIN_S: Final = 2.0
-"""A frozen agent closes 12 s after unanswered input at the earliest, so there is room for slow lines (contract: pty.md §11)."""
+"""A frozen agent closes 12 s after unanswered input, so there is room for slow lines (contract: pty.md §11)."""
 STILLBORN_WITHIN_S: Final = 1.0
 _SCREEN_ENDS: Final = b"[screen is terminating]"
 _EXIT_LINES: Final = frozenset({"exit", "logout"})
