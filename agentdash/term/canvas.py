@@ -3,71 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final
 
 import pyte
-from pyte import charsets, graphics
-from pyte.screens import Char
+from pyte import charsets
 
 from agentdash.term import style as st
-from agentdash.term.cells import ZWJ, classes, compose, extended, is_mark, joins, spread, width
+from agentdash.term.cells import ZWJ, classes, compose, extended, is_mark, is_wide, joins, spread, width
 from agentdash.term.modes import Modes
-from agentdash.term.row import FULL, GAP, MIXED, Kept, Line, Row, is_narrow, plain_row
-
-_NAMES: Final = [*graphics.FG_ANSI.values()][:8] + ["bright" + n for n in [*graphics.FG_ANSI.values()][:8]]
-
-
-def _name(color: st.Color) -> str:
-    """A colour in pyte's words."""
-    if color is None:
-        return "default"
-    if isinstance(color, tuple):
-        return "{:02x}{:02x}{:02x}".format(*color)
-    return _NAMES[color] if color < 16 else str(graphics.FG_BG_256[color])
-
-
-def char_of(text: str, code: int) -> Char:
-    """A cell as pyte gives it."""
-    s = st.style_of(code)
-    return Char(text, _name(s.fg), _name(s.bg), s.bold, s.italic, s.underline, s.strike, s.reverse, s.blink)
-
-
-class Cursor(pyte.screens.Cursor):
-    """pyte's cursor with its look packed into `code`. `x` equals the width behind the last column."""
-
-    __slots__ = ("code",)
-
-    def __init__(self) -> None:
-        self.x = 0
-        self.y = 0
-        self.hidden = False
-        self.code = 0
-
-    @property
-    def attrs(self) -> Char:  # type: ignore[override]  # made when somebody asks
-        """The look as pyte gives it."""
-        return char_of(" ", self.code)
-
-
-class _CellsOfRow:
-    """One line of `buffer`: index by column."""
-
-    def __init__(self, canvas: Canvas, row: Row) -> None:
-        self._canvas, self._row = canvas, row
-
-    def __getitem__(self, x: int) -> Char:
-        chars, codes = self._row.cells(self._canvas.columns)
-        return char_of(chars[x], codes[x]) if 0 <= x < len(chars) else char_of(" ", 0)
-
-
-class _Buffer:
-    """pyte's `buffer[y][x]`, read-only, made cell by cell."""
-
-    def __init__(self, canvas: Canvas) -> None:
-        self._canvas = canvas
-
-    def __getitem__(self, y: int) -> _CellsOfRow:
-        return _CellsOfRow(self._canvas, self._canvas.rows[y])
+from agentdash.term.row import FULL, GAP, MIXED, Kept, Line, Row, plain_row
+from agentdash.term.view import Buffer, Cursor
 
 
 class Canvas(pyte.Screen):
@@ -96,13 +40,13 @@ class Canvas(pyte.Screen):
         self.title = ""
         self.icon_name = ""
         self._bells = 0
-        self.joining = False  # the last thing drawn was a joiner
+        self.joining: tuple[int, int] | None = None  # where a joiner was drawn just now
         self.narrow_seen: set[str] = set()  # short texts of plain narrow characters outside ASCII
 
     @property
-    def buffer(self) -> Any:  # type: ignore[override]  # pyte's is a dict of dicts, this one a view
+    def buffer(self) -> Buffer:  # type: ignore[override]  # pyte's is a dict of dicts, this one a view
         """Cells as `buffer[y][x]`, each a pyte `Char`."""
-        return _Buffer(self)
+        return Buffer(self.rows, self.columns)
 
     @property
     def display(self) -> list[str]:
@@ -132,35 +76,43 @@ class Canvas(pyte.Screen):
         if self.is_translating:
             data = data.translate(self.g1_charset if self.charset else self.g0_charset)
         if data.isascii():
-            self.joining = False
-            self.draw_narrow(data)
-            return
-        if not self.joining and is_narrow(data):
-            if len(data) < 8 and len(self.narrow_seen) < 4096:
-                self.narrow_seen.add(data)
+            self.joining = None
             self.draw_narrow(data)
             return
         found = classes()
         if not found.all_plain(data):
             data = compose(data)
-        if self.joining or not found.all_plain(data):
-            for match in found.stretches(data):
-                part = match[0]
-                if self.joining or not match[1]:
-                    self._draw_odd(part[0])
-                    part = part[1:]
-                if part:
-                    self._draw_plain(part)
-        else:
+            if not found.all_plain(data):
+                self._draw_stretches(data)
+                return
+        if self.joining:
+            self._draw_odd(data[0])
+            data = data[1:]
+        if data:
             self._draw_plain(data)
+
+    def _draw_stretches(self, text: str) -> None:
+        """Draw what is neither all plain nor all odd."""
+        for match in classes().stretches(text):
+            part = match[0]
+            if self.joining or not match[1]:
+                self._draw_odd(part[0])
+                part = part[1:]
+            if part:
+                self._draw_plain(part)
 
     def _draw_plain(self, text: str) -> None:
         """Draw narrow and wide characters none of which joins another."""
-        columns = len(text) + sum(map(len, classes().wide(text)))
-        if self.cursor.x + columns <= self.columns and not self.modes.insert:
+        wide = classes().wide(text)
+        columns = len(text) + len("".join(wide))
+        if self.cursor.x + columns > self.columns or self.modes.insert:
+            self.draw_cells(spread(text))
+        elif wide:
             self._place(text, columns, MIXED)
         else:
-            self.draw_cells(spread(text))
+            if columns < 8 and len(self.narrow_seen) < 4096:
+                self.narrow_seen.add(text)
+            self._place(text, columns, 1)
 
     def draw_narrow(self, text: str) -> None:
         """Draw characters of one column each."""
@@ -206,17 +158,19 @@ class Canvas(pyte.Screen):
                 at += 2
 
     def _draw_odd(self, char: str) -> None:
-        """Draw a character that may belong to the cell before: marks, joiners, flags, rare scripts."""
-        columns, previous = width(char), self._previous()
-        cells = self.rows[self.cursor.y].cells(self.columns)[0]
+        """Draw a character that may belong to the cell before: marks, joiners, rare scripts."""
+        cur, previous, columns = self.cursor, self._previous(), width(char)
+        cells = self.rows[cur.y].cells(self.columns)[0]
         cell = cells[previous - 1] if previous else ""
-        joined = columns and joins(cell, char) and (self.joining or cell[-1] != ZWJ)
-        self.joining = char == ZWJ
-        if joined or not columns:
-            if previous and (joined or is_mark(char)):
-                self._extend(previous - 1, char)
-        else:
+        joining, self.joining = self.joining, None
+        if char == ZWJ:
+            self.joining = (cur.x, cur.y) if cell else None
+        elif cell and joining == (cur.x, cur.y) and joins(cell, char):
+            self._extend(previous - 1, ZWJ + char)
+        elif columns:
             self.draw_cells([char, ""][:columns], odd=True)
+        elif cell and is_mark(cell, char):
+            self._extend(previous - 1, char)
 
     def _previous(self) -> int:
         """One more than the column of the cell left of the cursor; 0 when there is none."""
@@ -225,18 +179,17 @@ class Canvas(pyte.Screen):
             return x - 1
         return x
 
-    def _extend(self, x: int, char: str) -> None:
-        """Add a mark to the cell at `x`; some symbols become wide by it."""
+    def _extend(self, x: int, more: str) -> None:
+        """Add to the cell at `x`; some symbols become wide by it."""
         chars, codes = self.rows[self.cursor.y].cells(self.columns)
-        cell, wide = extended(chars[x] or " ", char)
-        is_last = x + 1 >= self.columns
-        if wide and not is_last and chars[x + 1]:
+        cell, is_last = extended(chars[x], more), x + 1 >= self.columns
+        if is_wide(cell) and (is_last or chars[x + 1]):
+            if is_last:  # no column left for it: drawn narrow, without the selector
+                return
             if x + 2 < self.columns and not chars[x + 2]:
                 chars[x + 2], codes[x + 2] = " ", 0
             chars[x + 1], codes[x + 1] = "", codes[x]
             self.cursor.x = max(self.cursor.x, x + 2)
-        elif wide and is_last:  # no column left for it: drawn narrow, without the selector
-            return
         chars[x] = cell
         self.dirty.add(self.cursor.y)
 
@@ -286,19 +239,22 @@ class Canvas(pyte.Screen):
 
     def index(self) -> None:
         """One line down, scrolling the region at its end."""
-        cur = self.cursor
-        if cur.y == self.bottom:
-            if self.top or self.modes.alternate_screen or self.bottom != self.lines - 1:
-                self.scroll_up(1)
-                return
-            rows = self.rows  # the everyday case of `scroll_up`
-            self.history.append(rows.pop(0).packed())
-            rows.append(self.blank() if cur.code & st.BG else Row())
+        cur, top, bottom = self.cursor, self.top, self.bottom
+        if cur.y != bottom:
+            if cur.y < self.lines - 1:
+                cur.y += 1
+            return
+        rows, last = self.rows, self.lines - 1  # `scroll_up(1)`, for every line of output
+        gone = rows.pop(top)
+        if top == 0 and not self.modes.alternate_screen:
+            self.history.append(gone.packed())
             self.pullable += 1
-            if self._scrolled < self.lines:
-                self.went_up(1)
-        elif cur.y < self.lines - 1:
-            cur.y += 1
+        rows.insert(bottom, self.blank() if cur.code & st.BG else Row())
+        if top or bottom != last:
+            if len(self.dirty) <= last:
+                self.dirty.update(range(top, bottom + 1))
+        elif self._scrolled <= last:
+            self.went_up(1)
 
     def reverse_index(self) -> None:
         """One line up, scrolling the region at its beginning."""

@@ -28,14 +28,32 @@ _FLAGS: Final = range(0x1F1E6, 0x1F200)
 
 
 def is_wide(cell: str) -> bool:
-    """Whether a cell's character takes two columns."""
-    return bool(cell) and (width(cell[0]) == 2 or (len(cell) > 1 and wcswidth(cell) == 2))
+    """Whether a cell's content takes two columns."""
+    return bool(cell) and (width(cell[0]) == 2 or (VS16 in cell and _is_widened(cell[0])))
 
 
 @lru_cache(maxsize=4096)
 def width(char: str) -> int:
-    """Columns of one character: 0, 1 or 2. Control characters take none."""
-    return max(wcwidth(char), 0)
+    """Columns of one character: 0, 1 or 2. Control characters take none.
+
+    As the drawing library has it, half a flag takes one (so that two make a flag of two) and a skin tone
+    none: what is counted in one way and painted in another tears the screen.
+    """
+    point = ord(char)
+    if point in _FLAGS:
+        return 1
+    return 0 if point in _SKIN else max(wcwidth(char), 0)
+
+
+@lru_cache(maxsize=512)
+def _is_widened(char: str) -> bool:
+    """Whether variation selector 16 makes a narrow character wide."""
+    return width(char) == 1 and ord(char) not in _FLAGS and wcswidth(char + VS16) == 2
+
+
+def _is_symbol(char: str) -> bool:
+    """Whether a character may stand in an emoji sequence."""
+    return 0x2190 <= ord(char) <= 0x2BFF or 0x1F000 <= ord(char) <= 0x1FFFF
 
 
 def _members() -> tuple[str, str]:
@@ -43,8 +61,8 @@ def _members() -> tuple[str, str]:
     spans: tuple[list[list[int]], list[list[int]]] = [], [[low, high] for low, high in _WIDE_BLOCKS]
     for low, high in _BLOCKS:
         for point in range(low, high + 1):
-            columns = wcwidth(chr(point))
-            if columns < 1 or point in _SKIN:
+            columns = width(chr(point)) if point in _FLAGS or point in _SKIN else wcwidth(chr(point))
+            if columns < 1:
                 continue
             into = spans[columns - 1]
             if into and into[-1][1] == point - 1:
@@ -94,62 +112,53 @@ def spread(text: str) -> list[str]:
     return classes().spread(text)
 
 
-def is_mark(char: str) -> bool:
-    """Whether a character of no width belongs to the cell before it.
+def is_mark(cell: str, char: str) -> bool:
+    """Whether a character of no width belongs to the cell before it: accents, selectors, skin tones.
 
     All others of no width (zero-width space, direction marks, tags) are dropped: drawn again on the
     outer terminal they would hide or reorder text.
     """
-    return char in (ZWJ, VS16, "\ufe0e") or unicodedata.category(char) in ("Mn", "Me", "Mc", "Lo")
+    if ord(char) in _SKIN:
+        return width(cell[0]) == 2 and _is_symbol(cell[0])
+    return char in (VS16, "\ufe0e") or unicodedata.category(char) in ("Mn", "Me", "Mc", "Lo")
 
 
 def joins(cell: str, char: str) -> bool:
-    """Whether `char`, which has a width of its own, continues the cell before it.
+    """Whether a character behind a joiner continues the cell before it.
 
-    After a joiner, as a skin tone, or as the second letter of a flag.
+    Only then the joiner is kept: one at the end of a cell would join what happens to stand next to it.
     """
-    if not cell or len(cell) >= MAX_CLUSTER:
-        return False
-    point = ord(char)
-    if cell[-1] == ZWJ:
-        return width(char) == 2 or point >= 0x2190
-    if point in _SKIN:
-        return width(cell[0]) == 2 and wcswidth(cell + char) == 2
-    return point in _FLAGS and len(cell) == 1 and ord(cell) in _FLAGS
+    return _is_symbol(cell[0]) and _is_symbol(char) and len(cell) + 2 <= MAX_CLUSTER
+
+
+def extended(cell: str, more: str) -> str:
+    """A cell with a mark, or a joiner and a character, behind it. A full cell stays as it is."""
+    if len(cell) + len(more) > MAX_CLUSTER:
+        return cell
+    cell += more
+    return unicodedata.normalize("NFC", cell) if unicodedata.combining(more[-1]) else cell
 
 
 def clusters(text: str) -> list[str]:
-    """Cells of any text, as drawing it on an empty line would leave them."""
+    """Cells of any text, as drawing it on an empty line leaves them."""
     if text.isascii() or classes().all_narrow(text):
         return list(text)
     if classes().all_plain(text):
         return spread(text)
     cells: list[str] = []
+    last = 0  # where the cell before is
+    joiner = ""
     for char in text:
         columns = width(char)
-        last = -2 if len(cells) > 1 and cells[-1] == "" else -1
-        previous = cells[last] if cells else ""
-        if columns and not joins(previous, char):
-            cells += (char, "") if columns == 2 else (char,)
-        elif previous and (columns or is_mark(char)):
-            cells[last], wide = extended(previous, char)
-            if wide and last == -1:
+        if char == ZWJ:
+            joiner = char
+            continue
+        if cells and ((joiner and joins(cells[last], char)) or (not columns and is_mark(cells[last], char))):
+            cells[last] = extended(cells[last], joiner + char)
+            if last == len(cells) - 1 and is_wide(cells[last]):
                 cells.append("")
+        elif columns:
+            last = len(cells)
+            cells += (char, "")[:columns]
+        joiner = ""
     return cells
-
-
-def extended(cell: str, char: str) -> tuple[str, bool]:
-    """A cell with one more mark or joined character.
-
-    Returns:
-        The new content and whether it takes two columns by the width table (VS16 makes some symbols
-        wide). A full cell stays as it is.
-    """
-    if len(cell) >= MAX_CLUSTER:
-        return cell, False
-    cell += char
-    if char == VS16:
-        return cell, len(cell) == 2 and wcswidth(cell) == 2
-    if char != ZWJ and unicodedata.combining(char):
-        cell = unicodedata.normalize("NFC", cell)
-    return cell, False

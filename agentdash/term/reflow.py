@@ -59,40 +59,66 @@ class _Logical:
 def reflow_history(lines: list[Kept], columns: int) -> list[Kept]:
     """Scrollback lines wrapped to a new width; the last one must not be wrapped into the screen."""
     out: list[Kept] = []
-    joined = _Logical()
-    is_joining = False
+    group: list[Kept] = []
     for line in lines:
-        wrapped = not isinstance(line, str) and bool(line.wrapped)
-        if isinstance(line, str) and not is_joining and len(line) * 2 <= columns:
-            out.append(line)  # short enough whatever its characters are
+        if not group and _fits(line, columns):
+            out.append(line)
             continue
-        if isinstance(line, str) and not is_joining and line.isascii():
-            out += _cut_plain(line, columns)
-            continue
+        group.append(line)
+        if isinstance(line, str) or not line.wrapped:
+            out += _wrapped_anew(group, columns)
+            group = []
+    return out + _wrapped_anew(group, columns) if group else out
+
+
+def _fits(line: Kept, columns: int) -> bool:
+    """Whether a line stays as it is. Told by its length alone, in doubt no."""
+    if isinstance(line, str):
+        return len(line) <= columns and (line.isascii() or len(line) * 2 <= columns)
+    if line.wrapped:
+        return False
+    if isinstance(line, Row):
+        return line.chars is None and line.n <= columns
+    return len(line.text) <= columns and (line.text.isascii() or len(line.text) * 2 <= columns)
+
+
+def _wrapped_anew(group: list[Kept], columns: int) -> list[Kept]:
+    """The rows of one line the program wrote; in pieces where every character takes one column."""
+    pieces = [piece for line in group for piece in pieces_of(line)]
+    while pieces and not pieces[-1][1] & ~BG and not pieces[-1][0].rstrip(" "):
+        pieces.pop()
+    if pieces and not pieces[-1][1] & ~BG:
+        pieces[-1] = pieces[-1][0].rstrip(" "), pieces[-1][1]
+    if all(text.isascii() for text, _ in pieces):
+        return _cut_pieces(pieces, columns)
+    joined = _Logical()
+    for line in group:
         joined.add(*cells_of(line))
-        is_joining = wrapped
-        if not wrapped:
-            out += _packed(joined, columns)
-            joined = _Logical()
-    if joined.chars:
-        out += _packed(joined, columns)
-    return out
-
-
-def _cut_plain(text: str, columns: int) -> list[Kept]:
-    """A plain line of one column a character."""
-    if len(text) <= columns:
-        return [text]
-    parts = [text[at : at + columns] for at in range(0, len(text), columns)]
-    return [*(Line([(part, 0)], True) for part in parts[:-1]), parts[-1]]
-
-
-def _packed(joined: _Logical, columns: int) -> list[Kept]:
     spans = joined.cut(columns)
     return [
         row_of(joined.chars[start:end], joined.codes[start:end], end - start, wrapped=at < len(spans) - 1).packed()
         for at, (start, end) in enumerate(spans)
     ]  # fmt: skip
+
+
+def _cut_pieces(pieces: list[tuple[str, int]], columns: int) -> list[Kept]:
+    """Rows of pieces of narrow characters."""
+    out: list[Kept] = []
+    row: list[tuple[str, int]] = []
+    room = columns
+    for text, code in pieces:
+        at = 0
+        while len(text) - at > room:
+            if room:
+                row.append((text[at : at + room], code))
+                at += room
+            out.append(Line(row, True))
+            row, room = [], columns
+        row.append((text[at:], code))
+        room -= len(text) - at
+    if len(row) > 1 or (row and row[0][1]):
+        return [*out, Line(row, False)]
+    return [*out, row[0][0].rstrip(" ") if row else ""]
 
 
 class Reflowed:

@@ -6,7 +6,7 @@ from array import array
 from itertools import groupby
 from typing import Final
 
-from agentdash.term.cells import classes, clusters, spread
+from agentdash.term.cells import clusters, spread
 from agentdash.term.style import Style, style_of
 
 Runs = list[tuple[str, Style]]
@@ -17,10 +17,13 @@ FULL: Final = 1
 GAP: Final = 2
 """How a row goes on in the next one: from its last column, or from the one before because a wide
 character did not fit."""
-MAX_PIECES: Final = 16
+MAX_PIECES: Final = 8
 """Pieces up to which a row goes into the scrollback as it is; packing one costs as much as drawing it."""
 MIXED: Final = 0
 """Width of a piece whose characters are narrow and wide."""
+
+
+_NO_CODES: Final[list[int]] = []
 
 
 class Row:
@@ -38,7 +41,7 @@ class Row:
         self.segs: list[tuple[str, int, int]] = []
         self.n = 0
         self.chars: list[str] | None = None
-        self.codes: list[int] = []
+        self.codes = _NO_CODES
         self.wrapped = 0
 
     def cells(self, columns: int) -> tuple[list[str], list[int]]:
@@ -198,8 +201,3 @@ def row_of(chars: list[str], codes: list[int], columns: int, *, wrapped: int) ->
         row.chars[-1], row.codes[-1] = " ", 0
     row.wrapped = wrapped
     return row
-
-
-def is_narrow(text: str) -> bool:
-    """Whether every character is plain and takes one column."""
-    return text.isascii() or classes().all_narrow(text) is not None

@@ -128,8 +128,8 @@ class Stream:
             if first == "\x1b":
                 final = control[-1]
                 if final == "m":
-                    look = looks.get(control) or controls.look(control)
-                    cur.code = cur.code & look[0] | look[1]
+                    keep, bits = looks.get(control) or controls.look(control)
+                    cur.code = cur.code & keep | bits
                     continue
                 if final == "H" and not modes.origin:
                     place = places.get(control) or controls.place(control)

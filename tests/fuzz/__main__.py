@@ -1,5 +1,7 @@
 """Made and raw bytes against what reads from the network: `python -m tests.fuzz [--frames N]`."""
 
+# a tool for the command line
+
 from __future__ import annotations
 
 import argparse

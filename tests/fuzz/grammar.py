@@ -6,8 +6,8 @@ import random
 
 TEXTS = (
     "a", "hello world", "x" * 30, "  ", "~", "好", "終端機", "é", "e\u0301", "a\u0308\u0301", "❤\ufe0f",
-    "👩\u200d💻", "\u200d", "\ufe0f", "👍🏽", "🇩🇪", "🇩", "\u200b", "\u202e", "─│┌", "абв", "שלום", "ก็", "한글", "\u1112\u1161",
-    "\ufffd", "\U000e0001", "\xad",
+    "👩\u200d💻", "\u200d", "\ufe0f", "👍🏽", "🇩🇪", "🇩", "\u200b", "\u202e", "─│┌", "абв", "שלום", "ก็", "한글",
+    "\u1112\u1161", "\ufffd", "\U000e0001", "\xad",
 )  # fmt: skip
 FINALS = "@ABCDEFGHIJKLMPSTXZ`abcdefghlmnpqrstu"
 PRIVATE = (

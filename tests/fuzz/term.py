@@ -1,5 +1,7 @@
 """The terminal against made and meaningless bytes: no fault, a drawable screen, whatever came."""
 
+# a tool for the command line
+
 from __future__ import annotations
 
 import random

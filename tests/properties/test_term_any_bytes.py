@@ -7,9 +7,10 @@ import random
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from agentdash.term.emulator import Emulator
-from tests.fuzz.grammar import frame
+from tests.fuzz.grammar import frame, stream
 from tests.fuzz.term import check, check_history, session
 
 frames = st.integers(0, 2**32).map(lambda seed: frame(random.Random(seed)))
@@ -81,6 +82,20 @@ def test_nothing_that_was_sent_comes_back(data: bytes) -> None:
     emulator = Emulator(20, 6, allow_clipboard=True)
     emulator.feed(b"\x1b]2;TYPED\x07\x1b]52;c;VFlQRUQ=\x07" + data + b"\x1b\\\x1b[21t\x1b]52;c;?\x07")
     assert "TYPED" not in emulator.take_replies()
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 2**32))
+def test_rows_are_as_wide_as_the_drawing_library_counts(seed: int) -> None:
+    emulator = Emulator(30, 6)
+    emulator.feed(stream(random.Random(seed), 40).decode("utf-8", "ignore").encode())
+    for y, row in enumerate(emulator.rows):
+        chars, _ = row.cells(30)
+        assert cell_len("".join(chars)) == 30
+        runs = emulator.row(y)
+        used = sum(cell_len(text) for text, _ in runs)
+        assert used <= 30
+        assert cell_len("".join(text for text, _ in runs)) == used
 
 
 @pytest.mark.parametrize("seed", range(3))
