@@ -81,6 +81,10 @@ class Thresholds:
     devcontainer_s: float = 600
     subagent_lost_s: float = 120
     devcontainer_stopped_s: float = 15
+    # Common causes
+    group_least: float = 3
+    group_share_pct: float = 50
+    group_lift: float = 3
     # Network, apps, versions
     no_latency_s: float = 120
     latency_note_ms: float = 150

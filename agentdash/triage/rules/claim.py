@@ -236,14 +236,13 @@ def passed_over(case: WorkspaceCase) -> Outcome:
             continue
         is_same = build.preset_id == pool.preset_id
         given = case.facts.deployment.parameters.get(build.id)
-        values = None if given is None else given.value
+        values = dict(given.value) if given is not None and given.value is not None else None
         if not is_same and (build.preset_id is not None or values is None or pool.preset is None):
             if build.preset_id is None and values is None:
                 yield case.cannot("C08", "parameters of the new build: not read yet")
             continue
         wanted = dict(pool.preset.parameters) if pool.preset is not None else {}
-        differ = [f"{k}: {(values or {}).get(k, 'none')}, preset {v}" for k, v in sorted(wanted.items())
-                  if values is not None and values.get(k) != v]  # fmt: skip
+        differ = _differences(wanted, values)
         chosen = f"preset {pool.name}" if is_same else "no preset chosen"
         yield case.find(
             "C08",
@@ -257,6 +256,17 @@ def passed_over(case: WorkspaceCase) -> Outcome:
             ],
         )
         return
+
+
+def _differences(wanted: dict[str, str], values: dict[str, str] | None) -> list[str]:
+    """Parameters of the preset that the build has otherwise; none if its parameters were not read."""
+    if values is None:
+        return []
+    return [
+        f"{name}: {values.get(name, 'none')}, preset {value}"
+        for name, value in sorted(wanted.items())
+        if values.get(name) != value
+    ]
 
 
 def _was_ready(prebuild: Workspace, case: WorkspaceCase) -> bool:

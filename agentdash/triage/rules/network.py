@@ -1,0 +1,147 @@
+"""The network between agent, server and us (contract: triage.md §4.8)."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from agentdash.state.freshness import StreamState
+from agentdash.triage.cases import AgentCase, Case, Outcome
+from agentdash.triage.clock import older, words
+from agentdash.triage.finding import Confidence, Evidence, Severity, Subject
+from agentdash.triage.memory import is_unanswered
+from agentdash.triage.rules.registry import agent_rule, deployment_rule
+from agentdash.triage.rules.scripts import connected_since
+
+REFUSED_UPGRADE = frozenset({200, 400, 426, 501, 502, 503, 504})
+LEAST_AGE_S = 5.0
+"""A stream cut sooner was refused rather than limited."""
+FEW = 3
+
+
+@agent_rule("N01")
+def no_relay(case: AgentCase) -> Outcome:
+    """No relay reported."""
+    agent = case.agent
+    if not case.is_up or agent.status != "connected" or agent.parent_id is not None:
+        return
+    if any(region.preferred for region in agent.latency):
+        return
+    since, is_exact = connected_since(case)
+    limit = case.limits.no_latency_s
+    if not older(since, case.now, limit if is_exact else 5 * limit):
+        return
+    if not agent.latency:
+        others = [
+            bool(a.latency)
+            for w in case.facts.state.workspaces.values()
+            for a in w.agents
+            if a.status == "connected" and a.parent_id is None and a.id != agent.id
+        ]
+        if len(others) >= FEW and not any(others):
+            yield case.cannot("N01", "relays: no agent of this server reports any")
+            return
+    names = ", ".join(region.region for region in agent.latency[:4])
+    is_stale = any(region.region.startswith("Unnamed ") for region in agent.latency)
+    yield case.find(
+        "N01",
+        since=since,
+        confidence=Confidence.CERTAIN if agent.latency else Confidence.LIKELY,
+        causes=["its map of relays is old: a region has no name"] if is_stale else (),
+        evidence=[
+            case.proof("status", "connected", since),
+            case.proof("latency", f"none preferred of {names}" if names else "no relay measured"),
+        ],
+    )
+
+
+@agent_rule("N02")
+def far_relay(case: AgentCase) -> Outcome:
+    """Far from its relay."""
+    agent = case.agent
+    if not case.is_up or agent.status != "connected" or agent.parent_id is not None:
+        return
+    region = next((r for r in agent.latency if r.preferred), None)
+    if region is None or not case.limits.latency_note_ms < region.ms < 1e6:
+        return
+    is_high = region.ms > case.limits.latency_high_ms
+    yield case.find(
+        "N02",
+        severity=Severity.DEGRADED if is_high else None,
+        title=f"{region.ms:.0f} ms to its relay {region.region}",
+        evidence=[case.proof("latency", f"{region.region}: {region.ms:.0f} ms")],
+    )
+
+
+@deployment_rule("N04")
+def websockets_broken(case: Case) -> Outcome:
+    """Streams are refused while requests work."""
+    state = case.facts.state
+    if state.server.problem is not None or state.server.reached_at is None:
+        return
+    streams = list(state.streams.values())
+    if any(s.state is StreamState.LIVE or s.reconnects for s in streams):
+        return
+    refused = [
+        s
+        for s in streams
+        if s.state is StreamState.RETRYING and s.problem is not None and s.problem.status in REFUSED_UPGRADE
+    ]
+    if len(refused) < 2:
+        return
+    counts = Counter(s.problem.status for s in refused if s.problem is not None)
+    said = ", ".join(f"{status} × {n}" for status, n in counts.most_common(3))
+    yield case.find(
+        "N04",
+        subject=Subject("deployment", "websockets"),
+        since=min(s.since for s in refused),
+        evidence=[
+            Evidence(None, f"upgrades answered with {said}", "streams"),
+            Evidence(None, "ordinary requests are answered", "requests"),
+        ],
+    )
+
+
+@deployment_rule("N05")
+def cut_at_age(case: Case) -> Outcome:
+    """Streams are cut at the same age again and again."""
+    cuts = sorted((c for c in case.facts.memory.cuts if c.age_s > LEAST_AGE_S), key=lambda c: c.age_s)
+    count = max(2, int(case.limits.cut_count))
+    spread = 2 * case.limits.cut_spread_s
+    for first in range(len(cuts) - count + 1):
+        alike = [c for c in cuts[first:] if c.age_s - cuts[first].age_s <= spread]
+        # All at one moment is the server that went away, not a limit.
+        if len(alike) < count or len({c.at for c in alike}) < count:
+            continue
+        age = sum(c.age_s for c in alike) / len(alike)
+        yield case.find(
+            "N05",
+            subject=Subject("deployment", "streams"),
+            title=f"Streams are cut after {words(age)}",
+            since=min(c.at for c in alike),
+            evidence=[Evidence(c.at, f"{c.kind} cut after {c.age_s:.1f} s", "streams") for c in alike[-6:]],
+        )
+        return
+
+
+@agent_rule("N06")
+def does_not_answer(case: AgentCase) -> Outcome:
+    """Says connected, does not answer."""
+    agent = case.agent
+    detail = case.facts.state.details.get(agent.id)
+    if detail is None or not case.is_up or agent.status != "connected" or agent.lifecycle != "ready":
+        return
+    bad = [fact for fact in (detail.ports, detail.containers) if is_unanswered(fact)]
+    count = max(len(bad), len(case.facts.memory.unanswered.get(agent.key, ())))
+    if not bad or count < 2:
+        return
+    report = case.facts.deployment.health.value
+    codes = [c for c in report.codes() if c.startswith("EDERP")] if report is not None else []
+    yield case.find(
+        "N06",
+        causes=[f"the deployment's health check says {' '.join(codes)}"] if codes else (),
+        evidence=[
+            case.proof("status", "connected, ready"),
+            *(Evidence(f.at, f.problem.title, "listening ports, containers") for f in bad if f.problem),
+            Evidence(None, f"{count} questions in a row without an answer", "listening ports, containers"),
+        ],
+    )

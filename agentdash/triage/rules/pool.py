@@ -1,0 +1,652 @@
+"""Prebuild pools and their instances (contract: triage.md §4.1)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from agentdash.api.schema import Lifecycle
+from agentdash.state.model import PREBUILDS_USER_ID, Agent, Workspace
+from agentdash.triage.cases import Case, Outcome, PoolCase, WorkspaceCase
+from agentdash.triage.clock import after, age_s, known, latest, older, within, words
+from agentdash.triage.finding import Confidence, Evidence, Severity, Subject
+from agentdash.triage.memory import is_short
+from agentdash.triage.pools import Pool, is_eligible
+from agentdash.triage.rules.build import QUOTA
+from agentdash.triage.rules.connect import is_deaf
+from agentdash.triage.rules.registry import deployment_rule, pool_rule, workspace_rule
+from agentdash.triage.rules.wording import first_line
+from agentdash.triage.verdict import effective_status
+
+DAY_S = 86_400.0
+HOUR_S = 3600.0
+_NEVER_READY = frozenset({"start_error", "start_timeout"})
+
+
+def is_paused(case: Case) -> bool:
+    """P01: reconciliation is paused."""
+    settings = case.facts.deployment.prebuilds
+    return settings.value is not None and settings.value.reconciliation_paused
+
+
+def is_unlicensed(case: Case) -> bool:
+    """P02: the feature is not enabled."""
+    features = case.facts.state.server.entitlements
+    return features is not None and not features.get("workspace_prebuilds", False)
+
+
+# The deployment
+
+
+@deployment_rule("P01")
+def paused(case: Case) -> Outcome:
+    """Reconciliation is paused."""
+    if not is_paused(case):
+        return
+    left = sum(len(pool.claimable) for pool in case.facts.pools if pool.is_active)
+    waiting = sum(len(pool.queued) for pool in case.facts.pools)
+    yield case.find(
+        "P01",
+        subject=Subject("deployment", "prebuilds"),
+        evidence=[
+            Evidence(None, "reconciliation_paused is true", "prebuilds/settings"),
+            Evidence(None, f"{left} claimable left, {waiting} prebuild jobs queued", "workspaces"),
+        ],
+    )
+
+
+@deployment_rule("P02")
+def not_licensed(case: Case) -> Outcome:
+    """Presets want instances without a licence for them."""
+    if not is_unlicensed(case):
+        return
+    wanted = [pool for pool in case.facts.pools if pool.is_active and (pool.desired or 0) > 0]
+    if not wanted:
+        return
+    names = ", ".join(f"{pool.template_name} / {pool.name}" for pool in wanted[:3])
+    left = sum(len(pool.running) for pool in case.facts.pools)
+    yield case.find(
+        "P02",
+        subject=Subject("deployment", "prebuilds-licence"),
+        evidence=[
+            Evidence(None, "workspace_prebuilds is not enabled", "entitlements.features"),
+            Evidence(None, f"{len(wanted)} presets want instances: {names}", "presets"),
+            Evidence(None, f"{left} prebuilds left running", "workspaces") if left else None,
+        ],
+    )
+
+
+@deployment_rule("P19")
+def swamped(case: Case) -> Outcome:
+    """Prebuild jobs swamp the queue."""
+    waiting = [pool for pool in case.facts.pools if pool.queued]
+    jobs = [w for pool in waiting for w in pool.queued]
+    by_list = [
+        j.created_at
+        for fact in case.facts.deployment.jobs.values()
+        for j in fact.value or ()
+        if j.status == "pending" and j.initiator_id == PREBUILDS_USER_ID
+    ]
+    times = by_list or [w.build.job.created_at or w.build.created_at for w in jobs]
+    ages = [age for at in times if (age := age_s(at, case.now)) is not None]
+    is_old = bool(ages) and max(ages) > case.limits.swamp_age_s
+    if len(times) < case.limits.swamp_jobs and not is_old:
+        return
+    if (
+        jobs
+        and not by_list
+        and all(w.build.matched is not None and w.build.matched.available == 0 for w in jobs)
+    ):
+        return  # nobody takes them: B01 and B02 say so
+    by_template = ", ".join(f"{pool.template_name} {len(pool.queued)}" for pool in waiting[:4])
+    yield case.find(
+        "P19",
+        subject=Subject("deployment", "prebuild-queue"),
+        since=min((at for at in map(known, times) if at is not None), default=None),
+        title=f"{len(times)} prebuild jobs are queued",
+        evidence=[
+            Evidence(None, f"{len(times)} queued, the oldest for {words(max(ages, default=0))}", "queue"),
+            Evidence(None, by_template, "queue by template") if by_template else None,
+        ],
+    )
+
+
+@deployment_rule("P17")
+def churn(case: Case) -> Outcome:
+    """Pools churn without claims, by the provisioner jobs of a day."""
+    desired: dict[str, int] = {}
+    for pool in case.facts.pools:
+        if pool.is_active and pool.desired:
+            desired[pool.template_name] = desired.get(pool.template_name, 0) + pool.desired
+    jobs = [j for fact in case.facts.deployment.jobs.values() for j in fact.value or ()]
+    for template, wanted in sorted(desired.items()):
+        of_day = [
+            j
+            for j in jobs
+            if j.template_name == template and within(j.created_at, case.now, DAY_S) and j.workspace_id
+        ]
+        made = {
+            j.workspace_id for j in of_day if j.initiator_id == PREBUILDS_USER_ID and j.transition == "start"
+        }
+        gone = {
+            j.workspace_id for j in of_day if j.initiator_id == PREBUILDS_USER_ID and j.transition == "delete"
+        }
+        claimed = {
+            j.workspace_id for j in of_day if j.initiator_id != PREBUILDS_USER_ID and j.transition == "start"
+        } & made
+        wasted = len(made) - len(claimed)
+        if wasted <= case.limits.churn_factor * wanted or len(gone & made) <= wanted:
+            continue
+        yield case.find(
+            "P17",
+            subject=Subject("template", f"churn:{template}", template=template),
+            confidence=Confidence.LIKELY,
+            evidence=[
+                Evidence(
+                    None,
+                    f"in 24 h {len(made)} made, {len(claimed)} claimed, {len(gone)} deleted; {wanted} wanted",
+                    "provisionerjobs",
+                )
+            ],
+        )
+
+
+# The pool
+
+
+def promoted_before(case: PoolCase, active_version_id: str) -> tuple[datetime | None, bool]:
+    """A time by which the active version was active, and whether that is proven by a prebuild made of it."""
+    made = [
+        w.created_at
+        for pool in case.facts.pools
+        if pool.version_id == active_version_id
+        for w in pool.prebuilds
+        if known(w.created_at) is not None
+    ]
+    if made:
+        return min(at for at in made if at is not None), True
+    version = case.facts.version(active_version_id)
+    return (None if version is None else version.created_at), False
+
+
+def short_since(case: PoolCase) -> tuple[datetime | None, bool]:
+    """Since when the pool has been short with nothing on its way, and whether that was watched."""
+    watched = case.facts.memory.short.get(case.pool.preset_id)
+    if watched is not None and case.facts.memory.since is not None and watched > case.facts.memory.since:
+        return watched, True
+    claims = [
+        w.build.created_at
+        for w in case.facts.state.workspaces.values()
+        if not w.is_prebuild and w.build.preset_id == case.pool.preset_id
+    ]
+    version = case.facts.version(case.pool.version_id)
+    return (
+        latest(
+            version.created_at if version is not None else None,
+            *(w.build.job.completed_at or w.build.created_at for w in case.pool.prebuilds),
+            *claims,
+        ),
+        False,
+    )
+
+
+def _is_short_for_long(case: PoolCase) -> tuple[datetime | None, bool] | None:
+    """P03's ground: short for more than three intervals; None if not."""
+    if not is_short(case.pool) or case.pool.starting or is_paused(case) or is_unlicensed(case):
+        return None
+    if backing_off(case) or is_hard_limited(case):
+        return None
+    since, is_watched = short_since(case)
+    limit = case.limits.pool_short_intervals * case.facts.config.interval_s
+    return (since, is_watched) if older(since, case.now, limit) else None
+
+
+def _is_counted(case: PoolCase) -> bool:
+    """Whether the pool's members are all known: else nothing can be missing."""
+    facts = case.facts
+    return all(facts.unknown(source) is None for source in ("fleet", "prebuilds"))
+
+
+@pool_rule("P03")
+def short(case: PoolCase) -> Outcome:
+    """Short, and nothing is on its way."""
+    if not _is_counted(case):
+        return
+    found = _is_short_for_long(case)
+    if found is None or _is_deprecated(case):
+        return
+    yield case.find(
+        "P03",
+        since=found[0],
+        confidence=Confidence.CERTAIN if found[1] else Confidence.LIKELY,
+        evidence=[case.counts(), _newest(case.pool)],
+    )
+
+
+def _is_deprecated(case: PoolCase) -> bool:
+    """A deprecated template's presets are inactive and get emptied."""
+    templates = case.facts.deployment.templates.value
+    template = templates.get(case.pool.template_id) if templates is not None else None
+    return template is not None and template.deprecated
+
+
+def _newest(pool: Pool) -> Evidence | None:
+    newest = latest(*(w.created_at for w in pool.prebuilds))
+    return Evidence(newest, "newest prebuild made", "workspaces.created_at") if newest is not None else None
+
+
+def _failures(case: PoolCase) -> list[Workspace]:
+    """Failed ones among the newest so many start builds, within the hour the reconciler looks back."""
+    wanted = case.pool.desired or 0
+    newest = case.pool.newest_starts[: max(0, wanted)]
+    lookback = case.facts.config.lookback_s
+    return [
+        w for w in newest if w.build.job.status == "failed" and within(w.build.created_at, case.now, lookback)
+    ]
+
+
+def backing_off(case: PoolCase) -> bool:
+    """P04: the preset waits after failures."""
+    return case.pool.is_active and bool(_failures(case))
+
+
+@pool_rule("P04")
+def backoff(case: PoolCase) -> Outcome:
+    """Waits after failures."""
+    if not backing_off(case):
+        return
+    config = case.facts.config
+    wanted = case.pool.desired or 0
+    newest = latest(*(w.build.created_at for w in case.pool.newest_starts[:wanted]))
+    failed = [
+        w
+        for w in case.pool.newest_starts
+        if w.build.job.status == "failed" and within(w.build.created_at, case.now, config.lookback_s)
+    ]
+    until = after(newest, len(failed) * config.backoff_s)
+    left = (until - case.now).total_seconds() if until is not None else 0.0
+    when = f"next try in {words(left)}" if left > 0 else "next try is due"
+    yield case.find(
+        "P04",
+        since=latest(*(w.build.job.completed_at for w in failed)),
+        suspect=_shared_error(failed),
+        evidence=[
+            case.counts(),
+            *_errors(failed),
+            Evidence(until, when, "computed: newest build + failures × back-off"),
+        ],
+    )
+
+
+def _errors(failed: list[Workspace]) -> list[Evidence]:
+    return [
+        Evidence(
+            w.build.job.completed_at,
+            f"{w.name}: {'cancelled: ' if w.build.job.canceled_at else ''}{first_line(w.build.job.error) or 'failed'}",
+            "latest_build.job.error",
+        )
+        for w in failed[:3]
+    ]
+
+
+def _shared_error(failed: list[Workspace]) -> str:
+    said = {first_line(w.build.job.error) for w in failed}
+    return said.pop() if len(said) == 1 else ""
+
+
+def is_hard_limited(case: PoolCase) -> bool:
+    """P05: the newest three start builds all failed."""
+    limit = case.facts.config.hard_limit
+    newest = case.pool.newest_starts[: max(0, limit)]
+    return (
+        case.pool.is_active
+        and limit > 0
+        and len(newest) >= limit
+        and all(w.build.job.status == "failed" for w in newest)
+    )
+
+
+@pool_rule("P05")
+def hard_limited(case: PoolCase) -> Outcome:
+    """Stopped after three failures in a row."""
+    if not is_hard_limited(case):
+        return
+    failed = list(case.pool.newest_starts[: case.facts.config.hard_limit])
+    canceled = sum(w.build.job.canceled_at is not None for w in failed)
+    same = _shared_error(failed)
+    count = len(failed)
+    yield case.find(
+        "P05",
+        title=f"Pool is hard-limited ({count} of {count} failed)",
+        since=latest(*(w.build.job.completed_at for w in failed)),
+        suspect=same,
+        causes=[f"{canceled} of them were cancelled: that counts as a failure"] if canceled else (),
+        confidence=Confidence.LIKELY,
+        evidence=[
+            case.counts(),
+            *_errors(failed),
+            Evidence(
+                None, "the same error each time" if same else "different errors", "latest_build.job.error"
+            ),
+        ],
+    )
+
+
+@pool_rule("P06")
+def refused(case: PoolCase) -> Outcome:
+    """The preset is probably refused."""
+    if not _is_counted(case) or case.pool.prebuilds or case.pool.failed:
+        return
+    found = _is_short_for_long(case)
+    version = case.facts.version(case.pool.version_id)
+    if found is None or version is None:
+        return
+    if any(w.build.preset_id == case.pool.preset_id for w in case.facts.state.workspaces.values()):
+        return  # somebody claimed one: it was made all right
+    yield case.find(
+        "P06",
+        since=found[0],
+        confidence=Confidence.LIKELY,
+        evidence=[
+            case.counts(),
+            Evidence(version.created_at, f"version {version.name} made", "templateversions.created_at"),
+            Evidence(None, "no prebuild of it was ever made", "workspaces"),
+        ],
+    )
+
+
+@pool_rule("P10")
+def failed_left(case: PoolCase) -> Outcome:
+    """Failed prebuilds pile up."""
+    failed = list(case.pool.failed)
+    old = [w for w in failed if older(w.build.job.completed_at, case.now, case.limits.failed_prebuild_age_s)]
+    if len(failed) < case.limits.failed_prebuilds and not old:
+        return
+    cost = sum(max(0, w.build.daily_cost) for w in failed)
+    yield case.find(
+        "P10",
+        title=f"{len(failed)} failed prebuild{'s' if len(failed) != 1 else ''} left over",
+        since=min((at for w in failed if (at := known(w.build.job.completed_at))), default=None),
+        evidence=[
+            *_errors(failed),
+            Evidence(None, f"daily cost {cost}", "latest_build.daily_cost") if cost else None,
+        ],
+    )
+
+
+@pool_rule("P18")
+def empty(case: PoolCase) -> Outcome:
+    """Empty while people create workspaces."""
+    pool = case.pool
+    if not pool.is_active or not pool.desired or pool.claimable or not _is_counted(case):
+        return
+    cold = [
+        w
+        for w in case.facts.state.workspaces.values()
+        if not w.is_prebuild
+        and w.build.number == 1
+        and w.build.preset_id == pool.preset_id
+        and w.build.initiator_id
+        and w.build.initiator_id != PREBUILDS_USER_ID
+        and within(w.build.created_at, case.now, HOUR_S)
+    ]
+    since = case.facts.memory.empty.get(pool.preset_id)
+    first = min((at for w in cold if (at := known(w.build.created_at))), default=None)
+    is_watched = older(since, case.now, case.limits.pool_empty_s)
+    if not cold or not (is_watched or older(first, case.now, case.limits.pool_empty_s)):
+        return
+    yield case.find(
+        "P18",
+        since=since if is_watched else first,
+        confidence=Confidence.CERTAIN if is_watched else Confidence.LIKELY,
+        evidence=[
+            case.counts(),
+            *(
+                Evidence(
+                    w.build.created_at, f"{w.full_name} was built from nothing", "latest_build.created_at"
+                )
+                for w in cold[:3]
+            ),
+        ],
+    )
+
+
+# One prebuild
+
+
+def _is_not_ready(agent: Agent) -> bool:
+    return agent.lifecycle in Lifecycle.ALL and agent.lifecycle != "ready"
+
+
+@workspace_rule("P07")
+def never_ready(case: WorkspaceCase) -> Outcome:
+    """Runs, and is never ready."""
+    if not case.workspace.is_prebuild or not case.is_up:
+        return
+    late = [a for a in case.roots if _is_not_ready(a)]
+    if not late:
+        return
+    at_once = [a for a in late if a.lifecycle in _NEVER_READY or _has_timed_out(a, case)]
+    agent = (at_once or late)[0]
+    usual = case.usual(f"ready:{agent.name}")
+    limit = max(case.limits.prebuild_ready_s, case.limits.slow_factor * usual.median_s if usual else 0.0)
+    if not at_once and not older(case.job.completed_at, case.now, limit):
+        return
+    same = _same_state(case, agent)
+    yield case.find(
+        "P07",
+        since=case.job.completed_at,
+        suspect=agent.name,
+        evidence=[
+            case.build_proof(
+                "job.completed_at", f"build {case.build.number} succeeded", case.job.completed_at
+            ),
+            *(
+                Evidence(None, f"{a.name}: {a.status}, {a.lifecycle}", "agent.lifecycle_state")
+                for a in late[:3]
+            ),
+            Evidence(None, same, "prebuilds of the same preset") if same else None,
+        ],
+    )
+
+
+def _has_timed_out(agent: Agent, case: WorkspaceCase) -> bool:
+    if known(agent.created_at) is None or known(agent.first_connected_at) is not None:
+        return False
+    return effective_status(agent, case.now) == "timeout"
+
+
+def _same_state(case: WorkspaceCase, agent: Agent) -> str:
+    pool = next((p for p in case.facts.pools if p.preset_id == case.build.preset_id), None)
+    others = [w for w in pool.running if w.id != case.workspace.id] if pool is not None else []
+    alike = sum(
+        any(a.name == agent.name and a.lifecycle == agent.lifecycle for a in w.agents) for w in others
+    )
+    return f"{alike} of {len(others)} others are {agent.lifecycle} too" if others else ""
+
+
+@workspace_rule("P08")
+def claimable_and_gone(case: WorkspaceCase) -> Outcome:
+    """Can be claimed, but its agent is gone."""
+    if not case.workspace.is_prebuild or not is_eligible(case.workspace) or is_deaf(case):
+        return
+    gone = [a for a in case.roots if a.status == "disconnected"]
+    since = latest(*(t for a in gone for t in (a.disconnected_at, a.last_connected_at)))
+    if not gone or not older(since, case.now, case.limits.prebuild_lost_s):
+        return
+    yield case.find(
+        "P08",
+        since=since,
+        suspect=gone[0].name,
+        evidence=[
+            *(
+                Evidence(a.disconnected_at, f"{a.name} lost, lifecycle ready", "agent.status")
+                for a in gone[:3]
+            ),
+            Evidence(None, gone[0].health_reason, "agent.health.reason"),
+        ],
+    )
+
+
+@workspace_rule("P09")
+def sub_agent_not_ready(case: WorkspaceCase) -> Outcome:
+    """A sub-agent keeps it from being claimed."""
+    if not case.workspace.is_prebuild or not is_eligible(case.workspace):
+        return
+    late = [
+        a
+        for a in case.workspace.agents
+        if a.parent_id is not None
+        and _is_not_ready(a)
+        and older(a.created_at, case.now, case.limits.subagent_lost_s)
+    ]
+    if late:
+        yield case.find(
+            "P09",
+            since=late[0].created_at,
+            suspect=late[0].name,
+            confidence=Confidence.LIKELY,
+            evidence=[
+                Evidence(a.created_at, f"{a.name}: {a.status}, {a.lifecycle}", "agent.lifecycle_state")
+                for a in late[:3]
+            ],
+        )
+
+
+@workspace_rule("P11")
+def parked(case: WorkspaceCase) -> Outcome:
+    """Parked and forgotten."""
+    job = case.job
+    if not case.workspace.is_prebuild or case.build.transition != "stop" or job.status != "succeeded":
+        return
+    if older(job.completed_at, case.now, case.limits.parked_age_s):
+        who = case.build.initiator_name or "somebody"
+        proof = case.build_proof("initiator_name", f"stopped by {who}", job.completed_at)
+        yield case.find("P11", since=job.completed_at, evidence=[proof])
+
+
+@workspace_rule("P14")
+def old_version(case: WorkspaceCase) -> Outcome:
+    """Runs an old version: P14, or P12 where others of its version have been removed."""
+    workspace, build = case.workspace, case.build
+    active = workspace.template_active_version_id
+    if not workspace.is_prebuild or not case.is_up or not active or not build.template_version_id:
+        return
+    if build.template_version_id == active:
+        return
+    pool = next((p for p in case.facts.pools if p.preset_id == build.preset_id), None)
+    if pool is None:
+        return
+    promoted, is_proven = promoted_before(PoolCase(case.facts, pool), active)
+    if promoted is None:
+        yield case.cannot("P14", "when the active version was promoted is not known")
+        return
+    removed = _removed_since(case, promoted)
+    rule = "P12" if removed and len(pool.running) == 1 else "P14"
+    limit = case.limits.pool_left_intervals * case.facts.config.interval_s
+    if not older(promoted, case.now, case.limits.old_version_s if rule == "P12" else limit):
+        return
+    yield case.find(
+        rule,
+        since=promoted,
+        confidence=Confidence.CERTAIN if is_proven and rule == "P14" else Confidence.LIKELY,
+        evidence=[
+            Evidence(
+                workspace.created_at,
+                f"made of {build.template_version_name or 'an old version'}",
+                "workspace",
+            ),
+            Evidence(promoted, "another version was active by then", "prebuilds of the active version"),
+            Evidence(removed, "others of this template were removed", "provisionerjobs") if removed else None,
+        ],
+    )
+
+
+def _removed_since(case: WorkspaceCase, promoted: datetime) -> datetime | None:
+    """When a younger prebuild of the template was removed since, by the provisioner jobs."""
+    made = known(case.workspace.created_at)
+    gone = [
+        job.completed_at
+        for fact in case.facts.deployment.jobs.values()
+        for job in fact.value or ()
+        if job.initiator_id == PREBUILDS_USER_ID
+        and job.transition == "delete"
+        and job.status == "succeeded"
+        and job.template_name == case.workspace.template_name
+        and job.completed_at is not None
+        and job.completed_at >= promoted
+        and made is not None
+    ]
+    return latest(*gone)
+
+
+@workspace_rule("P15")
+def not_deleted(case: WorkspaceCase) -> Outcome:
+    """Its delete build failed."""
+    job = case.job
+    if not case.workspace.is_prebuild or case.build.transition != "delete":
+        return
+    if job.status in ("failed", "canceled"):
+        said = first_line(job.error) or job.status
+        proof = case.build_proof("job.error", said, job.completed_at)
+        yield case.find("P15", since=job.completed_at, suspect=said, evidence=[proof])
+
+
+@workspace_rule("P16")
+def quota(case: WorkspaceCase) -> Outcome:
+    """The quota is used up."""
+    job = case.job
+    if job.status != "failed" or job.error_code != QUOTA:
+        return
+    is_pool = case.workspace.is_prebuild or case.build.initiator_id == PREBUILDS_USER_ID
+    yield case.find(
+        "P16",
+        severity=None if is_pool else Severity.FAILED,
+        since=job.completed_at,
+        causes=["the group of the prebuilds user has no quota allowance"] if is_pool else (),
+        evidence=[
+            case.build_proof("job.error_code", QUOTA, job.completed_at),
+            case.build_proof("job.error", first_line(job.error)),
+            case.build_proof("daily_cost", f"daily cost {case.build.daily_cost}")
+            if case.build.daily_cost
+            else None,
+        ],
+    )
+
+
+@workspace_rule("P20")
+def without_agent(case: WorkspaceCase) -> Outcome:
+    """A prebuild without an agent."""
+    if not case.workspace.is_prebuild or not case.is_up or case.workspace.agents:
+        return
+    made = ", ".join(f"{r.type} {r.name}" for r in case.build.resources[:4]) or "nothing"
+    yield case.find(
+        "P20",
+        since=case.job.completed_at,
+        evidence=[
+            case.build_proof(
+                "job.completed_at", f"build {case.build.number} succeeded", case.job.completed_at
+            ),
+            case.build_proof("resources", f"it made {made}, and no agent"),
+        ],
+    )
+
+
+@workspace_rule("P21")
+def canceled_left(case: WorkspaceCase) -> Outcome:
+    """A canceled prebuild left over."""
+    job = case.job
+    if not case.workspace.is_prebuild or case.build.transition != "start" or known(job.canceled_at) is None:
+        return
+    if job.status in ("canceled", "failed"):
+        yield case.find(
+            "P21",
+            since=job.completed_at or job.canceled_at,
+            evidence=[
+                case.build_proof("job.canceled_at", "cancelled", job.canceled_at),
+                case.build_proof(
+                    "job.status",
+                    f"{job.status}: it {'ran' if job.started_at else 'was queued'}",
+                    job.completed_at,
+                ),
+            ],
+        )
