@@ -1,8 +1,8 @@
 """Which rows the fleet shows, in which order, with which verdict: kept between changes, without a widget.
 
 Verdicts are judged again only for workspaces that changed, and on a slow clock for those whose words depend on time.
-The order is made anew only when something that decides it changed, so a thousand updates a second cost a thousand
-verdicts and, at most, a few sorts.
+Only rows whose place may have changed are put in order again, so a thousand updates a second cost a thousand verdicts
+and, a few times, a look at a list that is nearly sorted.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agentdash.state.query import Query, parse
-from agentdash.state.store import Changes, State
-from agentdash.state.views import Row, SortKey, filtered, rows_of, sorted_rows
+from agentdash.state.store import Changes, Seen, State
+from agentdash.state.views import Row, SortKey, filtered, rows_of
 from agentdash.triage.finding import Severity
 from agentdash.triage.verdict import Verdict, verdict
+from agentdash.ui.fleet_order import FleetOrder
 
 TextOf = Callable[[Row, Verdict], str]
 """Everything a person can read in a row, lower case: what plain words of a query are looked for in."""
@@ -28,21 +29,34 @@ class FleetRows:
     Attributes:
         text_of: Gives a row's readable text.
         query: The parsed filter.
-        sort_key: What to sort by; None is worst first.
-        reverse: Whether the order is turned around.
         keys: Keys of the shown rows in order.
     """
 
     text_of: TextOf
     query: Query = field(default_factory=Query)
-    sort_key: SortKey | None = None
-    reverse: bool = False
     keys: list[str] = field(default_factory=list)
     _rows: dict[str, Row] = field(default_factory=dict)
     _by_workspace: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _verdicts: dict[str, Verdict] = field(default_factory=dict)
-    _stale_order: bool = True
-    _judged_at: datetime | None = None
+    _judged_by: dict[str, Seen | None] = field(default_factory=dict)
+    """The reading a row was judged by, by row key."""
+    _misplaced: set[str] = field(default_factory=set)
+    """Ids of workspaces whose rows may stand elsewhere now."""
+    _is_unordered: bool = True
+    _order: FleetOrder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._order = FleetOrder(self._severity)
+
+    @property
+    def sort_key(self) -> SortKey | None:
+        """What is sorted by; None is worst first."""
+        return self._order.sort_key
+
+    @property
+    def reverse(self) -> bool:
+        """Whether the order is turned around."""
+        return self._order.reverse
 
     def row(self, key: str) -> Row | None:
         """The row with this key, shown or not."""
@@ -64,7 +78,7 @@ class FleetRows:
     @property
     def needs_order(self) -> bool:
         """Whether `order` would give another list than `keys`, as far as is known."""
-        return self._stale_order
+        return self._is_unordered or bool(self._misplaced)
 
     def set_query(self, text: str) -> None:
         """Filter by a query.
@@ -73,21 +87,19 @@ class FleetRows:
             QueryError: The query cannot be understood; the old one stays.
         """
         self.query = parse(text)
-        self._stale_order = True
+        self._is_unordered = True
 
     def set_sort(self, sort_key: SortKey | None, *, reverse: bool) -> None:
         """Sort by a key; None is worst first."""
-        self.sort_key, self.reverse = sort_key, reverse
-        self._stale_order = True
+        self._order.sort_key, self._order.reverse = sort_key, reverse
+        self._is_unordered = True
 
     def apply(self, state: State, changes: Changes, now: datetime) -> set[str]:
         """Take in what changed; returns keys of rows that may look different."""
         touched: set[str] = set()
         for workspace_id in changes.removed:
-            for key in self._by_workspace.pop(workspace_id, ()):
-                self._rows.pop(key, None)
-                self._verdicts.pop(key, None)
-                self._stale_order = True
+            self._forget(self._by_workspace.pop(workspace_id, ()))
+            self._misplaced.add(workspace_id)
         for workspace_id in changes.workspaces:
             workspace = state.workspaces.get(workspace_id)
             if workspace is None:
@@ -95,12 +107,11 @@ class FleetRows:
             fresh = {row.key: row for row in rows_of(workspace)}
             old = self._by_workspace.get(workspace_id, ())
             if tuple(fresh) != old:
-                for key in old:
-                    if key not in fresh:
-                        self._rows.pop(key, None)
-                        self._verdicts.pop(key, None)
+                self._forget(key for key in old if key not in fresh)
                 self._by_workspace[workspace_id] = tuple(fresh)
-                self._stale_order = True
+                self._misplaced.add(workspace_id)
+            if self.sort_key is not None or self.query.terms:
+                self._misplaced.add(workspace_id)
             for key, row in fresh.items():
                 self._judge(state, row, now)
                 touched.add(key)
@@ -111,17 +122,32 @@ class FleetRows:
         """Judge again what depends on time: everything that is not simply well or off. Returns changed keys."""
         changed: set[str] = set()
         for key, row in self._rows.items():
+            known = self._verdicts.get(key)
+            if known is not None and known.severity is Severity.WELL:
+                # Nothing but a newer reading, in which the agent was not heard again, can make it unwell by itself.
+                if state.seen.get(row.workspace.id) is self._judged_by.get(key):
+                    continue
+            elif self.query.terms:
+                # What is looked for may be an age.
+                self._misplaced.add(row.workspace.id)
             if self._judge(state, row, now):
                 changed.add(key)
         return changed
 
     def order(self) -> list[str]:
         """Filter and sort; the result is also in `keys`."""
-        severity_of = self._severity
-        shown = filtered(self._rows.values(), self.query, severity_of, self._text)
-        self.keys = sorted_rows(shown, severity_of, self.sort_key, reverse=self.reverse)
-        self._stale_order = False
+        if self._is_unordered:
+            self._order.clear()
+            self._misplaced = set(self._by_workspace)
+        self._order.place((workspace_id, self._shown(workspace_id)) for workspace_id in self._misplaced)
+        self._is_unordered = False
+        self._misplaced = set()
+        self.keys = self._order.keys()
         return self.keys
+
+    def _shown(self, workspace_id: str) -> list[Row]:
+        rows = (self._rows[key] for key in self._by_workspace.get(workspace_id, ()))
+        return filtered(rows, self.query, self._severity, self._text)
 
     def worst(self) -> dict[Severity, int]:
         """How many rows there are of each severity, filter or not."""
@@ -130,8 +156,14 @@ class FleetRows:
             counts[judged.severity] = counts.get(judged.severity, 0) + 1
         return counts
 
+    def _forget(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._rows.pop(key, None)
+            self._verdicts.pop(key, None)
+            self._judged_by.pop(key, None)
+
     def _judge(self, state: State, row: Row, now: datetime) -> bool:
-        seen = state.seen.get(row.workspace.id)
+        seen = self._judged_by[row.key] = state.seen.get(row.workspace.id)
         judged = verdict(
             row.workspace,
             row.agent,
@@ -141,12 +173,10 @@ class FleetRows:
         )
         before = self._verdicts.get(row.key)
         if before == judged:
-            if self.sort_key is not None or self.query.terms:
-                self._stale_order = True
             return False
         self._verdicts[row.key] = judged
-        if before is None or before.severity != judged.severity or self.query.terms or self.sort_key:
-            self._stale_order = True
+        if before is None or before.severity != judged.severity or self.query.terms:
+            self._misplaced.add(row.workspace.id)
         return True
 
     def _severity(self, row: Row) -> int:
