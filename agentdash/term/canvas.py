@@ -26,6 +26,7 @@ class Canvas(pyte.Screen):
     def __init__(self, columns: int, lines: int, history: int) -> None:
         self.columns, self.lines = columns, lines
         self.history: deque[Kept] = deque(maxlen=max(history, 0))
+        self.history_total = 0  # lines that ever went into the scrollback
         self.pullable = 0  # lines at the end of the history that growing may take back, or more
         self.dirty: set[int] = set()
         self._scrolled = 0  # lines the whole screen went up since the last look; `lines` means all is new
@@ -249,6 +250,7 @@ class Canvas(pyte.Screen):
         if top == 0 and not self.modes.alternate_screen:
             self.history.append(gone.packed())
             self.pullable += 1
+            self.history_total += 1
         rows.insert(bottom, self.blank() if cur.code & st.BG else Row())
         if top or bottom != last:
             if len(self.dirty) <= last:
@@ -274,6 +276,7 @@ class Canvas(pyte.Screen):
         if top == 0 and not self.modes.alternate_screen:
             self.history.extend([row.packed() for row in rows[:count]])
             self.pullable += count
+            self.history_total += count
         del rows[top : top + count]
         rows[bottom + 1 - count : bottom + 1 - count] = [self.blank() for _ in range(count)]
         if top == 0 and bottom == self.lines - 1:
@@ -359,7 +362,8 @@ class Canvas(pyte.Screen):
                 history.extend(lines[:through])
             elif through:
                 history.extend([Line([(text, code)] if text else [], False) for text in lines[:through]])
-            self.pullable = min(self.pullable + count, len(history))
+            self.pullable += count
+            self.history_total += count
         del rows[: len(leaving)]
         rows += [plain_row(text, code) for text in lines[through:]]
         rows.append(Row())

@@ -36,6 +36,9 @@ class TextLine(NamedTuple):
 class Emulator(Reporter):
     """A terminal screen with scrollback under pyte's names.
 
+    A view into the scrollback stays in place by the growth of `history_total`, which counts the lines
+    that ever went into it.
+
     Fed with bytes that may be cut anywhere; never raises on them and holds a bounded amount of them.
     Nothing it takes in leaves it except through `take_replies`, whose answers are a fixed list.
     """

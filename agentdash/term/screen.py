@@ -277,6 +277,7 @@ class Screen(Canvas):
         while packed and packed[-1] == "":
             packed.pop()
         self.history.extend(packed)
+        self.history_total += len(packed)
         self.rows[:] = [Row() for _ in range(self.lines)]
         self.pullable = 0
 

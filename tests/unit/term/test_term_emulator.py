@@ -101,6 +101,15 @@ def test_what_leaves_the_top_is_kept_up_to_the_limit() -> None:
     assert emulator.history_row(0) == [("line 95", Style(fg=7))]
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\n\r", "\x1b[m\r\n"])
+def test_lines_that_went_into_the_scrollback_are_counted_beyond_its_limit(end: str) -> None:
+    emulator = fed(f"line{end}" * 205)
+    assert emulator.history_len == 100
+    assert emulator.history_total == 200
+    emulator.feed(b"\x1b[2J")
+    assert emulator.history_total == 205
+
+
 def test_the_fast_path_for_plain_lines_equals_the_slow_one() -> None:
     lines = [f"{n} {'x' * (n % 25)}\r\n" for n in range(150)]
     whole = fed("".join(lines))
@@ -238,6 +247,7 @@ def test_strings_without_an_end_take_bounded_memory(opener: str) -> None:
     grown, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert grown < 1_000_000
+    assert len(emulator._stream._open) <= 2048
     emulator.feed(b"\x18\x1b[H\x1b[2Jok")
     assert emulator.display[0].rstrip() == "ok"
 
@@ -287,6 +297,12 @@ def test_sizes_are_kept_in_bounds() -> None:
     emulator.resize(10**9, 10**9)
     assert emulator.columns <= 4096
     assert emulator.lines <= 2048
+
+
+def test_what_is_left_of_a_wide_character_has_no_look() -> None:
+    for edit in ("\x1b[2G\x1b[m\x1b[@", "\x1b[2G\x1b[m\x1b[X", "\x1b[2Gx"):
+        emulator = fed("\x1b[41m好\x1b[m!" + edit)
+        assert emulator.buffer[0][0] == pyte.screens.Char(" ")
 
 
 def test_splitting_a_wide_picture_anywhere_changes_nothing() -> None:

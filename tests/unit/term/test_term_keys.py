@@ -166,6 +166,7 @@ def test_paste_in_brackets_cannot_be_left() -> None:
     assert "\x1b" not in inner
     assert "\x03" not in inner
     assert "\x9b" not in inner
+    assert inner == "xrm -rf\ry201~"
 
 
 def test_paste_without_brackets() -> None:
