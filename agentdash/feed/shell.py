@@ -14,14 +14,14 @@ import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
 from agentdash.api.errors import ApiError
 from agentdash.api.terminal import EndKind, TerminalClose, judge_end
 from agentdash.feed.clock import Clock
+from agentdash.feed.shell_state import ShellState, Status, Target
 from agentdash.state import convert
 from agentdash.state.store import State
 from agentdash.term.emulator import Emulator
@@ -36,43 +36,6 @@ POLL_S = 2.0
 """How often a shell that waits for its agent looks whether it is back."""
 BACKEND = "buffered"
 """Follows every resize and replays its output; the `screen` backend does neither reliably (contract: pty.md §8)."""
-
-
-class ShellState(StrEnum):
-    """What stands above the terminal."""
-
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    WAITING = "waiting"
-    """The agent is not connected: nothing can be opened."""
-    LOST = "agent lost"
-    """The agent went away under an open shell."""
-    RETRYING = "retrying"
-    ENDED = "ended"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a shell runs in."""
-
-    workspace_id: str
-    agent_key: str
-    label: str
-    """`owner/workspace.agent`."""
-    command: str = ""
-    container: str = ""
-    container_user: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """State of a shell in words."""
-
-    state: ShellState
-    since: datetime
-    sentence: str = ""
-    retry_at: datetime | None = None
 
 
 class OpenLine(Protocol):

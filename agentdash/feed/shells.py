@@ -8,7 +8,8 @@ import random
 from collections.abc import Callable
 
 from agentdash.feed.clock import Clock, SystemClock
-from agentdash.feed.shell import POLL_S, USAGE_S, Lines, OpenLine, Shell, ShellState, Status, Target
+from agentdash.feed.shell import POLL_S, USAGE_S, Lines, OpenLine, Shell
+from agentdash.feed.shell_state import ShellState, Status, Target
 from agentdash.state.store import State
 
 __all__ = ["POLL_S", "USAGE_S", "Lines", "OpenLine", "Shell", "ShellState", "Shells", "Status", "Target"]
