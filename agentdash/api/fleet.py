@@ -15,6 +15,7 @@ from agentdash.api.exchange import LIVE_TIMEOUT_S, segment
 from agentdash.api.schema import (
     ApplicationsHost,
     BuildInfo,
+    DeploymentConfig,
     Entitlements,
     HealthReport,
     InvalidatedPreset,
@@ -106,6 +107,14 @@ class FleetApi:
         """
         query = {"force": "true"} if force else None
         return await self._client.get(HealthReport, "/api/v2/debug/health", query, LIVE_TIMEOUT_S)
+
+    async def deployment_config(self) -> DeploymentConfig:
+        """Options of the deployment; only those that are judged by are decoded.
+
+        Raises:
+            Forbidden: neither owner nor auditor.
+        """
+        return await self._client.get(DeploymentConfig, "/api/v2/deployment/config")
 
     async def check_rights(self, rights: Mapping[str, Right]) -> dict[str, bool]:
         """Which of these this account has; at most 10 with a `resource_id` in one call.

@@ -12,6 +12,7 @@ from typing import Literal
 
 from immutables import Map
 
+from agentdash.state.deployment_events import DeploymentEvent
 from agentdash.state.freshness import Problem, StreamState
 from agentdash.state.model import (
     ActionRecord,
@@ -327,4 +328,5 @@ Event = (
     | StreamChanged
     | StreamForgotten
     | ActionChanged
+    | DeploymentEvent
 )

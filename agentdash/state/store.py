@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from immutables import Map
 
+from agentdash.state import deployment_store
 from agentdash.state import events as ev
+from agentdash.state.deployment import Deployment
+from agentdash.state.deployment_events import DeploymentEvent
 from agentdash.state.detail import AgentDetail, add_readings
 from agentdash.state.freshness import Fact, Freshness, Stream, StreamState
 from agentdash.state.history import KEPT, agent_transitions, workspace_transitions
@@ -57,6 +60,8 @@ class State:
     """(wanted, cap) while more workspaces move than are watched."""
     actions: tuple[ActionRecord, ...] = ()
     """Newest last."""
+    deployment: Deployment = field(default_factory=Deployment)
+    """What surrounds the workspaces."""
 
     def agent(self, agent_id: str) -> Agent | None:
         """The agent with this id, if it is in a known workspace."""
@@ -92,6 +97,7 @@ class Changes:
     server: bool = False
     fleet: bool = False
     actions: bool = False
+    deployment: bool = False
 
     def __bool__(self) -> bool:
         return bool(
@@ -104,6 +110,7 @@ class Changes:
             or self.server
             or self.fleet
             or self.actions
+            or self.deployment
         )
 
     def merge(self, other: Changes) -> None:
@@ -117,6 +124,7 @@ class Changes:
         self.server |= other.server
         self.fleet |= other.fleet
         self.actions |= other.actions
+        self.deployment |= other.deployment
 
 
 class Store:
@@ -470,6 +478,13 @@ def _action_changed(state: State, event: ev.ActionChanged, changes: Changes) -> 
     return replace(state, actions=(*kept, event.record)[-ACTIONS_KEPT:])
 
 
+def _deployment(state: State, event: DeploymentEvent, changes: Changes) -> State:
+    old = state.deployment
+    new = deployment_store.reduce(old, event)
+    changes.deployment |= deployment_store.is_news(old, new, event)
+    return replace(state, deployment=deployment_store.pruned(new, state.workspaces))
+
+
 _REDUCERS: dict[type, Callable[[State, Any, Changes], State]] = {
     ev.ServerNamed: _server_named,
     ev.BuildInfoRead: _build_info_read,
@@ -499,4 +514,5 @@ _REDUCERS: dict[type, Callable[[State, Any, Changes], State]] = {
     ev.StreamChanged: _stream_changed,
     ev.StreamForgotten: _stream_forgotten,
     ev.ActionChanged: _action_changed,
+    **dict.fromkeys(get_args(DeploymentEvent), _deployment),
 }

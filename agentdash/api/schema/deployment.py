@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from agentdash.api.schema.base import (
@@ -12,6 +14,7 @@ from agentdash.api.schema.base import (
     Id,
     Int,
     Items,
+    Lenient,
     Maybe,
     NullableBool,
     NullableFloat,
@@ -123,6 +126,31 @@ class Preset(Wire):
 
 class PrebuildsSettings(Wire):
     reconciliation_paused: Bool = False
+
+
+class ReconcilerOptions(Wire):
+    """Durations are nanoseconds; `failure_hard_limit` 0 = off (contract: triage.md P05, §6)."""
+
+    reconciliation_interval: NullableInt = None
+    reconciliation_backoff_interval: NullableInt = None
+    reconciliation_backoff_lookback: NullableInt = None
+    failure_hard_limit: NullableInt = None
+
+
+class DeploymentOptions(Wire):
+    """Of some hundred options those that pools are judged by; no other is read."""
+
+    workspace_prebuilds: Annotated[ReconcilerOptions, Lenient(make=ReconcilerOptions)] = Field(
+        default_factory=ReconcilerOptions
+    )
+
+
+class DeploymentConfig(Wire):
+    """Of `/deployment/config`; for owners and auditors (contract: triage.md §5)."""
+
+    config: Annotated[DeploymentOptions, Lenient(make=DeploymentOptions)] = Field(
+        default_factory=DeploymentOptions
+    )
 
 
 class InvalidatedPreset(Wire):
