@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from textual import events, work
@@ -21,11 +21,8 @@ from agentdash.state.store import Changes
 from agentdash.ui import themes
 from agentdash.ui.context import Context
 from agentdash.ui.exit_signals import restore_on_signals
-from agentdash.ui.screens.agent import AgentScreen
 from agentdash.ui.screens.base import BaseScreen
-from agentdash.ui.screens.build import BuildScreen
 from agentdash.ui.screens.fleet import FleetScreen
-from agentdash.ui.screens.shells import ShellsScreen
 from agentdash.ui.session import Connect, Refusal, Session
 from agentdash.ui.trail import Place, Trail
 from agentdash.ui.widgets.confirm import Confirm, Question
@@ -146,7 +143,7 @@ class AgentDash(App[int], inherit_bindings=False):
     def show_view(self, name: str) -> None:
         """Switch to a view; it is as it was left."""
         if name not in self._views:
-            self._views[name] = {"fleet": FleetScreen, "shells": ShellsScreen}[name](self.context)
+            self._views[name] = _view(name)(self.context)
             self.add_mode(name, lambda: self._views[name])
         self.switch_mode(name)
         self.trail.visit(Place(name))
@@ -158,10 +155,14 @@ class AgentDash(App[int], inherit_bindings=False):
             if self.context.state.row(key.partition("/")[0]) is not None:
                 self.open_build_log(key)
             return
+        from agentdash.ui.screens.agent import AgentScreen  # noqa: PLC0415 - not before the first paint
+
         self._open(AgentScreen(self.context, key, start, shell_id=shell_id), Place("fleet", key))
 
     def open_build_log(self, key: str) -> None:
         """Show the log of a workspace's latest build."""
+        from agentdash.ui.screens.build import BuildScreen  # noqa: PLC0415 - not before the first paint
+
         self._open(BuildScreen(self.context, key), Place("fleet", key, is_build=True))
 
     def _open(self, screen: BaseScreen, place: Place) -> None:
@@ -189,8 +190,8 @@ class AgentDash(App[int], inherit_bindings=False):
         if len(self.screen_stack) > 1:
             self.pop_screen()
             below = self.screen
-            key = below.key if isinstance(below, (AgentScreen, BuildScreen)) else ""
-            self.trail.visit(Place(self.current_mode, key, isinstance(below, BuildScreen)))
+            if isinstance(below, BaseScreen):
+                self.trail.visit(Place(self.current_mode, below.place_key, below.SCOPE == "build"))
 
     def _go(self, by: int) -> None:
         place = self.trail.step(by)
@@ -201,8 +202,7 @@ class AgentDash(App[int], inherit_bindings=False):
         while len(self.screen_stack) > 1:
             self.pop_screen()
         if place.key:
-            make = BuildScreen if place.is_build else AgentScreen
-            self.push_screen(make(self.context, place.key))
+            self.push_screen(_screen_of(place)(self.context, place.key))
 
     def _say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         if isinstance(self.screen, BaseScreen):
@@ -298,3 +298,19 @@ class AgentDash(App[int], inherit_bindings=False):
             if not await self.push_screen_wait(Confirm(question, signs=self.context.signs)):
                 return
         self.exit(0)
+
+
+def _view(name: str) -> Callable[[Context], BaseScreen]:
+    """The screen of a view; those that are not the first are loaded when they are wanted."""
+    if name == "fleet":
+        return FleetScreen
+    from agentdash.ui.screens.shells import ShellsScreen  # noqa: PLC0415
+
+    return {"shells": ShellsScreen}[name]
+
+
+def _screen_of(place: Place) -> Callable[[Context, str], BaseScreen]:
+    from agentdash.ui.screens.agent import AgentScreen  # noqa: PLC0415
+    from agentdash.ui.screens.build import BuildScreen  # noqa: PLC0415
+
+    return BuildScreen if place.is_build else AgentScreen

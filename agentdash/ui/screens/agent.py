@@ -262,6 +262,11 @@ class AgentScreen(BaseScreen):
             right.pop()
         return line.left, right
 
+    @property
+    def place_key(self) -> str:
+        """Its row."""
+        return self.key
+
     def target_keys(self) -> list[str]:
         """This agent."""
         return [self.key]

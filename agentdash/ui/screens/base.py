@@ -251,6 +251,11 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
         found = (self.context.state.row(key) for key in self.target_keys())
         return [row for row in found if row is not None]
 
+    @property
+    def place_key(self) -> str:
+        """Row key of the agent or build this screen shows; empty for a view."""
+        return ""
+
     def target_keys(self) -> list[str]:
         """Row keys an action would hit: the marked, else the one under the cursor."""
         return []

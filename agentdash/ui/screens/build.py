@@ -113,6 +113,11 @@ class BuildScreen(BaseScreen):
         left, right = super().title_cells()
         return [Cell("Fleet", Tone.DIM), Cell("› build log", Tone.BRIGHT), *left[1:]], right
 
+    @property
+    def place_key(self) -> str:
+        """Its row."""
+        return self.key
+
     def target_keys(self) -> list[str]:
         """The workspace of the build."""
         return [self.key]
