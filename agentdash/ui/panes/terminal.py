@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual import on
+from textual import on, work
 from textual.widget import Widget
 
-from agentdash.feed.shells import Shell, ShellState, Target
+from agentdash.feed.shells import Shell, Shells, ShellState, Target
 from agentdash.present.cells import Cell, Tone
 from agentdash.present.describe import empty_place
 from agentdash.present.nextstep import locator
@@ -75,8 +75,11 @@ class TerminalPane(AgentPane):
     def refresh_content(self, view: AgentView) -> None:
         """Pick up a shell that is open in this agent; say what stands in its way."""
         shells = self.agent_screen.context.shells
-        if self.shell is not None and self.shell.target.agent_key != view.key:
-            self.attach(None)
+        shell = self.shell
+        if shell is not None and (
+            shell.target.agent_key != view.key or shells is None or shells.get(shell.id) is not shell
+        ):
+            self.attach(None)  # another agent's, or closed
         if self.shell is None and shells is not None:
             mine = shells.of_agent(view.key)
             if mine:
@@ -102,7 +105,11 @@ class TerminalPane(AgentPane):
 
     def open(self, *, command: str = "", container: str = "", new: bool = False) -> None:
         """Show a shell of this agent and type into it; opens one if there is none or a new one is wanted."""
-        view, shells = self.view, self.agent_screen.context.shells
+        context = self.agent_screen.context
+        view, shells = self.view, context.shells
+        if context.read_only:
+            self.agent_screen.say("read-only mode: a shell could change everything", Tone.WARN)
+            return
         if view is None or shells is None:
             self.agent_screen.say("not connected yet", Tone.WARN)
             return
@@ -261,9 +268,12 @@ class TerminalPane(AgentPane):
         """x"""
         shells, shell = self.agent_screen.context.shells, self.shell
         if shells is not None and shell is not None:
-            self.attach(None)
-            self.run_worker(shells.close(shell.id), exit_on_error=False)
-            self.agent_screen.refresh_all()
+            self._close(shells, shell)
+
+    @work(exit_on_error=False)
+    async def _close(self, shells: Shells, shell: Shell) -> None:
+        await shells.close(shell.id)
+        self.agent_screen.refresh_all()
 
 
 def _ignore() -> None:
