@@ -36,12 +36,16 @@ class BookSource:
         book: The log.
         sources: Names and hues of its sources.
         now: The server's time, for relative times.
+        source_width: Cells that names of sources take at most.
     """
 
-    def __init__(self, book: LogBook, sources: Sources, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, book: LogBook, sources: Sources, now: Callable[[], datetime], source_width: int = SOURCE_WIDTH
+    ) -> None:
         self.book = book
         self.sources = sources
         self._now = now
+        self._source_width = source_width
         self._source_id: str | None = None
         self._least = "trace"
         self._times: LogTime = "short"
@@ -113,7 +117,11 @@ class BookSource:
         drawn = draw_line(line, self.sources, self._now(), times=self._times)
         prefix = tuple(cell for cell in (drawn.time, drawn.mark) if cell.text)
         name = drawn.source
-        source = Cell(fit(name.text, min(self.sources.width, SOURCE_WIDTH)), name.tone) if name.text else name
+        source = (
+            Cell(fit(name.text, min(self.sources.width, self._source_width)), name.tone)
+            if name.text
+            else name
+        )
         return LogLine(key, drawn.text, prefix, source, drawn.source_index, drawn.spans)
 
     def position(self, key: int) -> int:

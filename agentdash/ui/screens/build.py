@@ -23,6 +23,8 @@ from agentdash.ui.widgets.frame import Pane
 from agentdash.ui.widgets.logview import LogView
 
 TIMES: tuple[LogTime, ...] = ("short", "relative", "full", "none")
+STAGE_WIDTH = 24
+"""Stages of a build have longer names than scripts."""
 
 
 class BuildScreen(BaseScreen):
@@ -42,7 +44,7 @@ class BuildScreen(BaseScreen):
         self.key = key
         self._build_id = ""
         self._book: LogBook | None = None
-        self._source = BookSource(LogBook(), Sources(), context.now)
+        self._source = BookSource(LogBook(), Sources(), context.now, STAGE_WIDTH)
         self._level = 0
         self._times = 0
 
@@ -96,7 +98,7 @@ class BuildScreen(BaseScreen):
         book = state.build_logs.get(self._build_id)
         if book is not None and book is not self._book:
             self._book = book
-            self._source = BookSource(book, Sources(), self.context.now)
+            self._source = BookSource(book, Sources(), self.context.now, STAGE_WIDTH)
             self._set_filter()
             self.log_view.set_source(self._source)
         elif self._source.update():
