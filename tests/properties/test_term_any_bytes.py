@@ -98,6 +98,7 @@ def test_rows_are_as_wide_as_the_drawing_library_counts(seed: int) -> None:
         assert cell_len("".join(text for text, _ in runs)) == used
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_sessions_of_the_fuzzer(seed: int) -> None:
+    """A seed that failed in `make fuzz` joins this list."""
     session(seed, 150)
