@@ -34,6 +34,9 @@ class Glyphs:
     open_bar: str = "▒"
     """A step that has not ended."""
     tick: str = "┆"
+    """Where the median is."""
+    limit: str = "│"
+    """Where the p95 is."""
     enter: str = "⏎"
     translation: dict[int, str] = field(default_factory=dict, hash=False, compare=False, repr=False)
 
@@ -72,6 +75,7 @@ _ASCII_OF = {
     "×": "x",
     "⏎": "<",
     "┆": "|",
+    "│": "]",
     "█": "#",
     "▒": "=",
     "“": '"',
@@ -97,6 +101,7 @@ ASCII = Glyphs(
     bar_part="",
     open_bar="=",
     tick="|",
+    limit="]",
     enter="<",
     translation=str.maketrans(_ASCII_OF),
 )

@@ -1,0 +1,334 @@
+"""Findings in words and cells: rows of the list, and below it everything about the one that is selected.
+
+The list is worst first: a common cause is one row with counts on both sides, a finding that stands alone is a row too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from agentdash.present.cells import EMPTY, MISSING, Cell, Span, Tone
+from agentdash.present.glyphs import UNICODE, Glyphs
+from agentdash.present.tables import LabelledFact
+from agentdash.present.times import age, age_word, moment
+from agentdash.triage.catalogue import CATALOGUE
+from agentdash.triage.finding import Confidence, Diagnosis, Finding, Group, Severity
+from agentdash.triage.verdict import Kind
+
+LIFT_TOLD = 1.5
+CANNOT = "cannot:"
+"""Beginning of the keys of rows that say what could not be judged."""
+_NAMES = {
+    "template_version": "template version",
+    "agent_version": "agent version",
+    "node": "node",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A row of the list: a common cause, a finding, or what could not be judged.
+
+    Attributes:
+        key: Id of the group or of the finding.
+        findings: What it stands for, the worst first; empty for what could not be judged.
+        group: The common cause, if it is one.
+        is_member: Shown below its group.
+        aside: Why it is put aside, in a word; empty otherwise.
+        rules: Rules that could not be judged for one reason.
+        why: That reason.
+    """
+
+    key: str
+    findings: tuple[Finding, ...] = ()
+    group: Group | None = None
+    is_member: bool = False
+    aside: str = ""
+    rules: tuple[str, ...] = ()
+    why: str = ""
+
+    @property
+    def finding(self) -> Finding | None:
+        """The finding, or the worst one of the group."""
+        return self.findings[0] if self.findings else None
+
+    @property
+    def severity(self) -> Severity:
+        """Of the worst finding."""
+        return max((f.severity for f in self.findings), default=Severity.WELL)
+
+
+def items_of(
+    diagnosis: Diagnosis,
+    *,
+    matches: Callable[[Finding], bool] = lambda _: True,
+    aside: Mapping[str, str] | None = None,
+    unfolded: frozenset[str] | set[str] = frozenset(),
+    show_aside: bool = False,
+) -> tuple[Item, ...]:
+    """The rows: groups and single findings worst first, then what was put aside, then what could not be judged.
+
+    Args:
+        diagnosis: What was found.
+        matches: The filter.
+        aside: Why findings are put aside, by their id.
+        unfolded: Keys of groups (`group_key`) whose findings are shown one by one.
+        show_aside: Whether what was put aside is shown, at the end.
+    """
+    aside = aside or {}
+    wanted = [f for f in diagnosis.findings if matches(f)]
+    shown = [f for f in wanted if f.id not in aside]
+    by_group: dict[str, list[Finding]] = {}
+    for finding in shown:
+        if finding.group is not None:
+            by_group.setdefault(finding.group, []).append(finding)
+    groups = {g.id: g for g in diagnosis.groups}
+    blocks: list[tuple[Item, ...]] = []
+    for group_id, members in by_group.items():
+        group = groups.get(group_id)
+        if group is None or len(members) < 2:
+            blocks += [(Item(f.id, (f,)),) for f in members]
+            continue
+        key = group_key(group)
+        below = tuple(Item(f.id, (f,), is_member=True) for f in members) if key in unfolded else ()
+        blocks.append((Item(key, tuple(members), group), *below))
+    blocks += [(Item(f.id, (f,)),) for f in shown if f.group is None]
+    blocks.sort(key=lambda block: _order(block[0]))
+    items = [item for block in blocks for item in block]
+    if show_aside:
+        items += [Item(f.id, (f,), aside=aside[f.id]) for f in wanted if f.id in aside]
+    return (*items, *_cannot_know(diagnosis))
+
+
+def _order(item: Item) -> tuple[object, ...]:
+    finding = item.finding
+    is_second = finding is not None and not finding.primary
+    return (-item.severity, is_second, -len(item.findings))
+
+
+def group_key(group: Group) -> str:
+    """Name of a group that outlives a refresh: its number does not."""
+    return f"group:{group.cause}:{' '.join(f'{k}={v}' for k, v in sorted(group.shared.items()))}"
+
+
+def _cannot_know(diagnosis: Diagnosis) -> tuple[Item, ...]:
+    reasons: dict[str, list[str]] = {}
+    for told in diagnosis.cannot_know:
+        reasons.setdefault(told.why, []).append(told.rule)
+    return tuple(
+        Item(f"{CANNOT}{why}", rules=tuple(sorted(set(rules))), why=why)
+        for why, rules in sorted(reasons.items())
+    )
+
+
+def need_a_person(items: Iterable[Item]) -> int:
+    """How many rows are more than notes: the number beside the view's name."""
+    return sum(
+        item.severity >= Severity.DEGRADED
+        and not item.is_member
+        and not item.aside
+        and (item.finding is not None and item.finding.primary)
+        for item in items
+    )
+
+
+# Signs and tones
+
+
+def severity_kind(severity: Severity) -> Kind:
+    """Which sign a severity has."""
+    if severity >= Severity.FAILED:
+        return "broken"
+    return {Severity.DEGRADED: "moving", Severity.NOTE: "off"}.get(severity, "well")  # type: ignore[return-value]
+
+
+def severity_tone(severity: Severity) -> Tone:
+    """Red for what is broken or will be, yellow for what is less than it should be; a note recedes."""
+    if severity >= Severity.FAILED:
+        return Tone.BROKEN
+    return Tone.WARN if severity is Severity.DEGRADED else Tone.DIM
+
+
+# Rows
+
+COLUMNS = ("sign", "rule", "what", "where", "count", "since")
+
+
+def item_cells(item: Item, now: datetime, glyphs: Glyphs = UNICODE) -> tuple[Cell, ...]:
+    """Cells of a row, one for each of `COLUMNS`."""
+    finding = item.finding
+    if finding is None:
+        text = f"cannot be judged: {item.why}"
+        cells = (
+            Cell(glyphs.unknown, Tone.DIM),
+            Cell(item.rules[0] if len(item.rules) == 1 else "", Tone.DIM),
+            Cell(text, Tone.DIM),
+            Cell(" ".join(item.rules) if len(item.rules) > 1 else "", Tone.DIM),
+            Cell(str(len(item.rules)), Tone.DIM),
+            EMPTY,
+        )
+        return tuple(glyphs.cell(c) for c in cells)
+    tone = Tone.DIM if item.aside else severity_tone(item.severity)
+    plain = Tone.DIM if item.aside or item.severity <= Severity.NOTE else Tone.PLAIN
+    where = (
+        Cell(_group_where(item.group), plain)
+        if item.group is not None
+        else Cell(finding.subject.title, plain)
+    )
+    since = min((f.since for f in item.findings if f.since is not None), default=None)
+    title = finding.title if not item.aside else f"{finding.title} ({item.aside})"
+    cells = (
+        Cell(glyphs.of(severity_kind(item.severity)), tone),
+        Cell(f"{item.severity.label} {finding.rule}", tone, (Span(0, 3, Tone.DIM),)),
+        Cell(_titled(title, finding), tone),
+        where,
+        Cell(f"×{len(item.findings)}" if item.group is not None else "", plain),
+        age(since, now) if since is not None else MISSING,
+    )
+    return tuple(glyphs.cell(c) for c in cells)
+
+
+def _titled(title: str, finding: Finding) -> str:
+    text = f"{title}: {finding.suspect}" if finding.suspect and finding.suspect not in title else title
+    return f"{text} ?" if finding.confidence is Confidence.LIKELY else text
+
+
+def _group_where(group: Group | None) -> str:
+    return "" if group is None else f"{shared_words(group, most=1)}: {_counts(group)}"
+
+
+def shared_words(group: Group, *, most: int = 3) -> str:
+    """What a group shares: `web v31`, `node rack-2 and region Frankfurt`."""
+    words = []
+    for name, value in list(group.shared.items())[:most]:
+        bare = name in ("template_version", "template")
+        words.append(value if bare else f"{_NAMES.get(name, name)} {value}")
+    return " and ".join(words)
+
+
+def _counts(group: Group) -> str:
+    return f"{group.affected} of {group.affected_total}, {group.others} of {group.others_total} of the rest"
+
+
+def group_words(group: Group) -> str:
+    """A group in a sentence, with counts on both sides and the lift."""
+    text = f"{group.affected} of {group.affected_total} that share {shared_words(group)}"
+    text += f", {group.others} of {group.others_total} of the rest"
+    if math.isfinite(group.lift) and group.lift >= LIFT_TOLD:
+        text += f": {group.lift:.0f} times as often"
+    return text
+
+
+def same_on(group: Group | None) -> Cell:
+    """What stands beside a finding of a group: `same on 14 of 15 of web v31, 0 of 22 of the rest`."""
+    if group is None:
+        return EMPTY
+    text = f"same on {group.affected} of {group.affected_total} of {shared_words(group, most=1)}"
+    return Cell(f"{text}, {group.others} of {group.others_total} of the rest", Tone.DIM)
+
+
+# Details of the selected one
+
+
+def item_title(item: Item, now: datetime, glyphs: Glyphs = UNICODE) -> Cell:
+    """Sign, rule, title and subject."""
+    finding = item.finding
+    if finding is None:
+        return Cell(f"{glyphs.unknown} cannot be judged: {item.why}", Tone.DIM)
+    sign = glyphs.of(severity_kind(item.severity))
+    lead = f"{sign} {finding.rule} {_titled(finding.title, finding).removesuffix(' ?')}"
+    where = f"{len(item.findings)} times" if item.group is not None else finding.subject.title
+    words = [lead, where]
+    if finding.since is not None:
+        words.append(f"since {moment(finding.since, now)}")
+    if finding.confidence is Confidence.LIKELY:
+        words.append("likely")
+    text = f" {glyphs.separator} ".join(words)
+    return glyphs.cell(Cell(text, severity_tone(item.severity), (Span(len(lead), len(text), Tone.PLAIN),)))
+
+
+def item_facts(
+    item: Item, now: datetime, *, group: Group | None = None, glyphs: Glyphs = UNICODE
+) -> tuple[LabelledFact, ...]:
+    """Evidence in order of time, causes, next steps with their commands, consequences.
+
+    Args:
+        item: The row.
+        now: Server time.
+        group: The common cause of a single finding's row.
+        glyphs: Set of signs.
+    """
+    finding = item.finding
+    if finding is None:
+        facts = [LabelledFact(rule, Cell(_rule_title(rule), Tone.DIM)) for rule in item.rules]
+        return tuple(LabelledFact(f.label, glyphs.cell(f.value)) for f in facts)
+    facts = []
+    shared = item.group or group
+    if shared is not None:
+        facts.append(LabelledFact("shared", Cell(group_words(shared))))
+    if item.group is not None:
+        facts.append(LabelledFact("on", Cell(_subjects(item.findings), Tone.DIM)))
+        facts.append(LabelledFact("example", Cell(finding.subject.title)))
+    facts += [
+        LabelledFact(moment(e.at, now), Cell(e.text), Cell(e.source, Tone.DIM)) for e in finding.evidence
+    ]
+    for at, cause in enumerate(finding.causes[:CAUSES_SHOWN]):
+        facts.append(LabelledFact("because" if at == 0 else "or", Cell(cause, Tone.DIM)))
+    for at, step in enumerate(finding.next):
+        facts.append(LabelledFact("next" if at == 0 else "then", Cell(step.text or step.command)))
+        if step.command and step.text:
+            facts.append(LabelledFact("", Cell(f"{' ' * COMMAND_INDENT}{step.command}", Tone.ACCENT)))
+    facts += [
+        LabelledFact(
+            "also", Cell(f"{f.rule} {_titled(f.title, f)}", Tone.DIM), Cell(f.subject.title, Tone.DIM)
+        )
+        for f in finding.folded
+    ]
+    if finding.reference:
+        facts.append(LabelledFact("see", Cell(finding.reference, Tone.DIM)))
+    return tuple(LabelledFact(f.label, glyphs.cell(f.value), glyphs.cell(f.extra)) for f in facts)
+
+
+CAUSES_SHOWN = 4
+COMMAND_INDENT = 10
+_SUBJECTS_SHOWN = 8
+
+
+def _subjects(findings: Sequence[Finding]) -> str:
+    names = list(dict.fromkeys(f.subject.workspace or f.subject.title for f in findings))
+    rest = len(names) - _SUBJECTS_SHOWN
+    return ", ".join(names[:_SUBJECTS_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _rule_title(rule: str) -> str:
+    entry = CATALOGUE.get(rule)
+    return "" if entry is None else entry.title
+
+
+# Plain lines, for a terminal without a screen
+
+
+def finding_lines(finding: Finding, now: datetime, group: Group | None = None) -> list[str]:
+    """A finding as lines of text: heading, evidence, causes, next steps."""
+    item = Item(finding.id, (finding,))
+    lines = [f"{finding.severity.label} {item_title(item, now).text}"]
+    facts = item_facts(item, now, group=group)
+    width = max((len(f.label) for f in facts), default=0)
+    for fact in facts:
+        extra = f"  [{fact.extra.text}]" if fact.extra.text else ""
+        lines.append(f"     {fact.label.ljust(width)}  {fact.value.text.strip()}{extra}".rstrip())
+    return lines
+
+
+def since_words(finding: Finding, now: datetime) -> str:
+    """`for 38m`; empty where it is not known since when."""
+    return "" if finding.since is None else f"for {age_word(finding.since, now)}"
+
+
+def commands_of(item: Item) -> list[str]:
+    """Commands that the findings advise first, each once."""
+    commands = (next((s.command for s in f.next if s.command), "") for f in item.findings)
+    return list(dict.fromkeys(c for c in commands if c))
