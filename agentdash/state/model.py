@@ -12,8 +12,56 @@ from datetime import datetime
 
 from immutables import Map
 
-from agentdash.state.freshness import Problem
-from agentdash.text.sgr import StyleSpan
+from agentdash.state.model_detail import (
+    Connection,
+    Container,
+    ContainerPort,
+    Containers,
+    DerpRegion,
+    Devcontainer,
+    LogLine,
+    Port,
+    PortShare,
+    Timing,
+    Timings,
+)
+from agentdash.state.model_server import ActionRecord, Counts, Role, Server, User
+
+__all__ = [
+    "EXTERNAL_SOURCE_ID",
+    "PREBUILDS_USER_ID",
+    "ActionRecord",
+    "Agent",
+    "App",
+    "AppStatus",
+    "Build",
+    "Connection",
+    "Container",
+    "ContainerPort",
+    "Containers",
+    "Counts",
+    "DerpRegion",
+    "Devcontainer",
+    "Job",
+    "LogLine",
+    "LogSource",
+    "MatchedProvisioners",
+    "MetadataItem",
+    "Port",
+    "PortShare",
+    "RegionLatency",
+    "Resource",
+    "ResourceMetadata",
+    "Role",
+    "Script",
+    "Server",
+    "Timing",
+    "Timings",
+    "Transition",
+    "User",
+    "Workspace",
+    "agent_key",
+]
 
 PREBUILDS_USER_ID = "c42fdf75-3097-471c-8c33-fb52454d81c0"
 """Owner of unclaimed prebuilds on every server (contract: fleet.md §7.1)."""
@@ -318,142 +366,6 @@ class Workspace:
 
 
 @dataclass(frozen=True, slots=True)
-class Port:
-    """A listening port inside the workspace."""
-
-    port: int
-    network: str
-    process: str
-
-
-@dataclass(frozen=True, slots=True)
-class PortShare:
-    """A port opened to others (contract: agents.md §9)."""
-
-    agent_name: str
-    port: int
-    level: str
-    protocol: str
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerPort:
-    """A port of a container and where the host publishes it."""
-
-    port: int
-    network: str
-    host_ip: str = ""
-    host_port: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Container:
-    """A container the agent sees."""
-
-    id: str
-    name: str
-    image: str
-    status: str
-    running: bool
-    created_at: datetime | None = None
-    ports: tuple[ContainerPort, ...] = ()
-    labels: Map[str, str] = field(default_factory=Map)
-    volumes: Map[str, str] = field(default_factory=Map)
-
-
-@dataclass(frozen=True, slots=True)
-class Devcontainer:
-    """A devcontainer (contract: agents.md §5.2). `workspace_folder` is the stable key, `id` is not."""
-
-    id: str
-    name: str
-    workspace_folder: str
-    status: str
-    dirty: bool = False
-    config_path: str = ""
-    subagent_id: str | None = None
-    agent_id: str | None = None
-    agent_name: str = ""
-    agent_directory: str = ""
-    container: Container | None = None
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Containers:
-    """Everything `GET …/containers` tells."""
-
-    devcontainers: tuple[Devcontainer, ...] = ()
-    containers: tuple[Container, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DerpRegion:
-    """A relay region of the deployment."""
-
-    id: int
-    code: str
-    name: str
-    embedded: bool
-    nodes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """Network settings of the deployment (contract: agents.md §7)."""
-
-    regions: tuple[DerpRegion, ...] = ()
-    force_websockets: bool | None = None
-    disable_direct: bool | None = None
-    hostname_suffix: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """One measured step of a start (contract: fleet.md §5). The three lists have three clocks."""
-
-    stage: str
-    name: str
-    started_at: datetime
-    ended_at: datetime
-    agent_id: str = ""
-    agent_name: str = ""
-    exit_code: int | None = None
-    status: str = ""
-    source: str = ""
-    action: str = ""
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds, never negative."""
-        return max(0.0, (self.ended_at - self.started_at).total_seconds())
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """Timings of one build."""
-
-    build_id: str
-    provisioner: tuple[Timing, ...] = ()
-    scripts: tuple[Timing, ...] = ()
-    connections: tuple[Timing, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """A line of an agent's or build's log, cleaned, colours parsed."""
-
-    id: int
-    at: datetime | None
-    source_id: str
-    """Source of an agent's line; stage of a build's line."""
-    level: str
-    text: str
-    spans: tuple[StyleSpan, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Transition:
     """Something that changed on an agent or workspace, kept as a short history."""
 
@@ -462,76 +374,3 @@ class Transition:
     """`status`, `lifecycle`, `build`, `owner`, `script:<name>`, `app:<slug>`."""
     old: str
     new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """A role of the user; `organization_id` is empty for a site role."""
-
-    name: str
-    organization_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """Who is logged in."""
-
-    id: str
-    username: str
-    name: str = ""
-    roles: tuple[Role, ...] = ()
-    organization_ids: tuple[str, ...] = ()
-    status: str = ""
-
-    def has_site_role(self, *names: str) -> bool:
-        """Whether the user has one of these site-wide roles."""
-        return any(r.name in names and not r.organization_id for r in self.roles)
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """The deployment."""
-
-    url: str = ""
-    host: str = ""
-    is_embedded: bool = False
-    version: str = ""
-    deployment_id: str = ""
-    dashboard_url: str = ""
-    is_workspace_proxy: bool = False
-    user: User | None = None
-    clock_offset_s: float | None = None
-    """Server time minus local time, from the header `Date`."""
-    latency_s: float | None = None
-    """Of the last answered request."""
-    reached_at: datetime | None = None
-    """Local time of the last answer."""
-    problem: Problem | None = None
-    """Why nothing is heard of it, while that is so."""
-    entitlements: Map[str, bool] | None = None
-    experiments: tuple[str, ...] = ()
-    wildcard_host: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Totals by the server, not by what happens to be loaded."""
-
-    total: int | None = None
-    by_query: Map[str, int] = field(default_factory=Map)
-
-
-@dataclass(frozen=True, slots=True)
-class ActionRecord:
-    """What this user did from here, and how it ended; an unknown outcome is said to be unknown."""
-
-    id: int
-    at: datetime
-    action: str
-    title: str
-    target: str
-    command: str
-    outcome: str
-    """`running`, `done`, `failed`, `unknown`."""
-    detail: str = ""
-    ended_at: datetime | None = None
