@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -10,32 +13,32 @@ from agentdash.actions.action import PARENTS, Action
 from agentdash.actions.registry import REGISTRY
 from agentdash.actions.run import Runner
 from agentdash.state.store import State
+from agentdash.ui import panes, screens
 from agentdash.ui.app import AgentDash
 from agentdash.ui.context import utc_now
-from agentdash.ui.panes.apps import AppsPane
-from agentdash.ui.panes.base import AgentPane
-from agentdash.ui.panes.devcontainers import DevcontainersPane
-from agentdash.ui.panes.health import HealthPane
-from agentdash.ui.panes.logs import LogsPane
-from agentdash.ui.panes.metadata import MetadataPane
-from agentdash.ui.panes.network import NetworkPane
-from agentdash.ui.panes.ports import PortsPane
-from agentdash.ui.panes.scripts import ScriptsPane
-from agentdash.ui.panes.terminal import TerminalPane
-from agentdash.ui.screens.agent import AgentScreen
+from agentdash.ui.panes import base
+from agentdash.ui.screens import agent
 from agentdash.ui.screens.base import BaseScreen
-from agentdash.ui.screens.build import BuildScreen
-from agentdash.ui.screens.fleet import FleetScreen
-from agentdash.ui.screens.shells import ShellsScreen
 
-PANES: tuple[type[AgentPane], ...] = (
-    HealthPane, ScriptsPane, PortsPane, LogsPane, DevcontainersPane, TerminalPane, AppsPane, MetadataPane, NetworkPane
-)  # fmt: skip
-SCREENS: tuple[type[BaseScreen], ...] = (FleetScreen, AgentScreen, ShellsScreen, BuildScreen)
+
+def classes_in(package: ModuleType, kind: type[Any]) -> tuple[type[Any], ...]:
+    """Classes of a kind with a scope of their own, from all modules of a package."""
+    modules = [import_module(f"{package.__name__}.{m.name}") for m in iter_modules(package.__path__)]
+    found = {value for module in modules for value in vars(module).values() if isinstance(value, type)}
+    return tuple(
+        sorted(
+            (c for c in found if issubclass(c, kind) and "SCOPE" in vars(c) and c.SCOPE),
+            key=lambda c: c.SCOPE,
+        )
+    )
+
+
+PANES = classes_in(panes, base.AgentPane)
+SCREENS = tuple(c for c in classes_in(screens, BaseScreen) if c is not BaseScreen)
 PLACES: dict[str, tuple[type[Any], ...]] = {
     "global": (*SCREENS, AgentDash),
     **{screen.SCOPE: (screen, AgentDash) for screen in SCREENS},
-    **{pane.SCOPE: (pane, AgentScreen, AgentDash) for pane in PANES},
+    **{pane.SCOPE: (pane, agent.AgentScreen, AgentDash) for pane in PANES},
 }
 """Scope → the classes that `AgentDash.act` asks there, in its order."""
 BY_THE_WIDGET = {"terminal-leave"}
@@ -80,6 +83,11 @@ def test_every_handler_belongs_to_an_action() -> None:
     for place in {place for places in PLACES.values() for place in places}:
         own = {name for name in dir(place) if name.startswith("do_")}
         assert own <= known, place
+
+
+def test_the_places_are_found() -> None:
+    assert len(PANES) == 9
+    assert {"fleet", "agent", "shells", "build"} <= {screen.SCOPE for screen in SCREENS}
 
 
 def test_every_scope_has_a_place() -> None:
