@@ -361,7 +361,8 @@ class Client:
         found = {
             name: value if isinstance(value, str) else value.reveal() for name, value in self._extra.items()
         }
-        found[LOGIN_HEADER] = self._token.reveal()
+        if token := self._token.reveal():
+            found[LOGIN_HEADER] = token
         found["User-Agent"] = user_agent()
         return found
 

@@ -24,9 +24,11 @@ from agentdash.local.runtime import STATE_KEY, Runtime
 from agentdash.local.streams import RefusalError
 from agentdash.local.websocket import header_map
 
-PUBLIC_PATHS = frozenset({"/api/v2/", "/api/v2/buildinfo"})
+PUBLIC_PATHS = frozenset({"/api/v2/", "/api/v2/buildinfo", "/api/v2/derp-map"})
 _AGENT_PATH = re.compile(r"/api/v2/workspaceagents/(?!connection$)[^/]+")
 _PTY_PATH = re.compile(r"/api/v2/workspaceagents/[^/]+/pty")
+_BY_AGENTS = re.compile(r"/api/v2/workspaceagents/(?:me/.*|(?:aws|azure|google)-instance-identity)")
+"""Handlers of agents check an agent's token themselves, those of machines a signature."""
 _SLASHES = re.compile(r"/{2,}")
 _STARTS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
 
@@ -132,7 +134,7 @@ class Application:
 
     def _check_token(self, scope: Scope, headers: Mapping[str, str]) -> None:
         path = scope["path"]
-        if path in PUBLIC_PATHS or _PTY_PATH.fullmatch(path):
+        if path in PUBLIC_PATHS or _PTY_PATH.fullmatch(path) or _BY_AGENTS.fullmatch(path):
             return
         credentials = Credentials.of(headers, scope["query_string"].decode("latin-1"))
         if self._runtime.gate.is_signed_in(credentials):

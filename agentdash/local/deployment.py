@@ -321,13 +321,17 @@ class Deployment:
         agent.log_sources.append(source)
         return source
 
-    def append_logs(self, agent: Agent, source_id: str, lines: Iterable[tuple[str, str]]) -> list[LogLine]:
+    def append_logs(
+        self, agent: Agent, source_id: str, lines: Iterable[tuple[str, str]], *, goes_on: bool = False
+    ) -> list[LogLine]:
         """Store one batch of (level, text) lines, with ids of the deployment-wide counter.
 
         The batch that would exceed 1 MiB is rejected as a whole, uses up its ids and closes the log for good
-        (contract: agents.md §3.5). Texts are cut at 1024 characters, NUL is replaced. Returns what is stored.
+        (contract: agents.md §3.5), but for a batch that fits and `goes_on`, as over HTTP. Texts are cut at 1024
+        characters, yet count whole; NUL is replaced. Returns what is stored.
         """
         now = self.now()
+        lines = list(lines)
         batch = [
             LogLine(
                 self._next_log_id + index, now, text.replace("\0", "�")[:MAX_LINE_CHARS], level, source_id
@@ -335,9 +339,9 @@ class Deployment:
             for index, (level, text) in enumerate(lines)
         ]
         self._next_log_id += len(batch)
-        if agent.logs_overflowed or not batch:
+        if (agent.logs_overflowed and not goes_on) or not batch:
             return []
-        size = sum(len(line.output.encode()) for line in batch)
+        size = sum(len(text.encode()) for _, text in lines)
         is_first = not agent.logs
         if agent.logs_length + size > MAX_LOGS_LENGTH:
             agent.logs_overflowed = True

@@ -48,6 +48,8 @@ class Runtime:
     """How to start a real shell, by workspace id; workspaces without one get the pseudo shell."""
     pty_faults: dict[str, Enum] = field(default_factory=dict)
     """`pty.PtyFault` by agent id: what goes wrong with its terminals."""
+    agent_side: object = None
+    """`agent_side.AgentSide` once an agent, or whoever gives it its token, has come by."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     drop_connections: Callable[[], None] = lambda: None
     """Cuts every open connection by TCP."""
