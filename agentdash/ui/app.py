@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -17,8 +18,9 @@ from agentdash.actions.action import Action
 from agentdash.present.cells import Tone
 from agentdash.state.events import Event, ServerFailed
 from agentdash.state.freshness import Problem
+from agentdash.state.model import ActionRecord
 from agentdash.state.store import Changes
-from agentdash.ui import themes
+from agentdash.ui import judging, themes
 from agentdash.ui.context import Context
 from agentdash.ui.exit_signals import restore_on_signals
 from agentdash.ui.screens.base import BaseScreen
@@ -59,6 +61,8 @@ class AgentDash(App[int], inherit_bindings=False):
         self._taken_at = 0.0
         self._views: dict[str, BaseScreen] = {}
         self._work: asyncio.Task[None] | None = None
+        self._judging: asyncio.Task[None] | None = None
+        self._told: tuple[ActionRecord, ...] = ()
         self.trail = Trail()
 
     # Life
@@ -74,6 +78,7 @@ class AgentDash(App[int], inherit_bindings=False):
 
     def _begin(self) -> None:
         self._work = asyncio.create_task(self._run_session(), name="session")
+        self._judging = judging.start(self)
 
     async def _run_session(self) -> None:
         try:
@@ -93,9 +98,10 @@ class AgentDash(App[int], inherit_bindings=False):
 
     async def on_unmount(self) -> None:
         """End the session before the loop ends."""
-        if self._work is not None:
-            self._work.cancel()
-            await asyncio.gather(self._work, return_exceptions=True)
+        tasks = [task for task in (self._judging, self._work) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     # State
 
@@ -123,8 +129,28 @@ class AgentDash(App[int], inherit_bindings=False):
         """Tell all views what changed; those not in sight remember it."""
         context = self.context
         touched = context.fleet.apply(context.state, changes, context.now())
+        if context.judge is not None:
+            context.judge.state_changed()
         for screen in self._screens():
             screen.state_changed(changes, touched)
+        if changes.actions:
+            self._say_outcomes()
+
+    def _say_outcomes(self) -> None:
+        """What was done from here, on the view in sight: it may have ended long after the question."""
+        records = self.context.state.actions
+        fresh = [record for record in records if record not in self._told]
+        self._told = records
+        shown = [screen for screen in self.screen_stack if isinstance(screen, BaseScreen)]
+        for record in fresh:
+            if shown:
+                shown[-1].say_outcome(record)
+
+    def judged(self) -> None:
+        """There is a new diagnosis."""
+        for screen in self._screens():
+            if screen.is_current:
+                screen.judged()
 
     def _tick(self) -> None:
         context = self.context
@@ -147,6 +173,11 @@ class AgentDash(App[int], inherit_bindings=False):
             self.add_mode(name, lambda: self._views[name])
         self.switch_mode(name)
         self.trail.visit(Place(name))
+
+    def show_fleet(self, query: str) -> None:
+        """Switch to the fleet, filtered."""
+        self.show_view("fleet")
+        self.call_after_refresh(self._views["fleet"].obey, "filter", query)
 
     def open_row(self, key: str, start: str = "", *, shell_id: str = "") -> None:
         """Open a row's agent, at a pane; a row without an agent opens its build log."""
@@ -212,7 +243,9 @@ class AgentDash(App[int], inherit_bindings=False):
         """What stands behind the names of views, by name."""
         shells = self.context.shells
         count = len(shells.all()) if shells is not None else 0
-        return {"shells": str(count)} if count else {}
+        counts = {"shells": str(count)} if count else {}
+        judge = self.context.judge
+        return counts if judge is None else counts | judge.counts(self.context.now())
 
     @property
     def views(self) -> dict[str, BaseScreen]:
@@ -256,6 +289,14 @@ class AgentDash(App[int], inherit_bindings=False):
     def do_view_fleet(self) -> None:
         """F"""
         self.show_view("fleet")
+
+    def do_view_prebuilds(self) -> None:
+        """P"""
+        self.show_view("prebuilds")
+
+    def do_view_triage(self) -> None:
+        """T"""
+        self.show_view("triage")
 
     def do_view_shells(self) -> None:
         """X"""
@@ -304,9 +345,9 @@ def _view(name: str) -> Callable[[Context], BaseScreen]:
     """The screen of a view; those that are not the first are loaded when they are wanted."""
     if name == "fleet":
         return FleetScreen
-    from agentdash.ui.screens.shells import ShellsScreen  # noqa: PLC0415
-
-    return {"shells": ShellsScreen}[name]
+    module = importlib.import_module(f"agentdash.ui.screens.{name}")
+    screen: Callable[[Context], BaseScreen] = getattr(module, f"{name.capitalize()}Screen")
+    return screen
 
 
 def _screen_of(place: Place) -> Callable[[Context, str], BaseScreen]:

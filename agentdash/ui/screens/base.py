@@ -14,13 +14,14 @@ from textual.widget import Widget
 
 from agentdash.actions.action import Action, key_label
 from agentdash.actions.guard import check
+from agentdash.actions.pools import POOLS
 from agentdash.actions.target import Target
 from agentdash.present.agent_title import top_line
 from agentdash.present.cells import Cell, Span, Tone
 from agentdash.present.nextstep import enter_command, locator
 from agentdash.present.times import moment
 from agentdash.state.events import Event
-from agentdash.state.model import Agent, Workspace
+from agentdash.state.model import ActionRecord, Agent, Workspace
 from agentdash.state.store import Changes
 from agentdash.ui.clipboard import copy
 from agentdash.ui.commands import understand
@@ -31,7 +32,7 @@ from agentdash.ui.widgets.confirm import Confirm
 from agentdash.ui.widgets.filterbar import FilterBar
 from agentdash.ui.widgets.glyphs import ASCII
 from agentdash.ui.widgets.help import Help, HelpSection
-from agentdash.ui.widgets.message import MessageLine
+from agentdash.ui.widgets.message import STAND_S, MessageLine
 from agentdash.ui.widgets.statusbar import StatusLine, hint
 
 if TYPE_CHECKING:
@@ -111,6 +112,10 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
         self.refresh_content(Changes(), touched)
         self.refresh_bars()
 
+    def judged(self) -> None:
+        """There is a new diagnosis: the counts beside the views may differ."""
+        self.refresh_bars()
+
     # Bars
 
     def refresh_bars(self) -> None:
@@ -163,6 +168,16 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
         """A notice in the footer's place for some seconds; kept in the list of notices."""
         self.query_one("#footer", MessageLine).say(self.context.glyphs.say(text), tone)
 
+    def say_outcome(self, record: ActionRecord) -> None:
+        """How an action stands. What failed, or may have, is left to stand longer."""
+        words = {"running": "under way", "unknown": "outcome unknown"}.get(record.outcome, record.outcome)
+        text = f"{record.title} {record.target}: {words}. {record.detail}".strip()
+        tone = {"done": Tone.WELL, "failed": Tone.BROKEN, "unknown": Tone.WARN}.get(
+            record.outcome, Tone.PLAIN
+        )
+        stand_s = STAND_S if record.outcome in ("done", "running") else 5 * STAND_S
+        self.query_one("#footer", MessageLine).say(self.context.glyphs.say(text), tone, stand_s=stand_s)
+
     def key_word(self, key: str) -> str:
         """A key as the set of signs can show it."""
         label = key_label(key)
@@ -191,7 +206,7 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
     async def act_on_targets(self, action: Action) -> None:
         """Guard, ask, run: every action that changes something comes through here."""
         context, session = self.context, self.dash.session
-        targets = self.targets()
+        targets = [POOLS] if action.hits_deployment else self.targets()
         if session is None:
             self.say("not connected yet", Tone.WARN)
             return
@@ -216,6 +231,8 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
             self.say("nothing was done")
             return
         await session.runner.run(action, guard.targets)
+        if action.hits_deployment:
+            session.feed.refresh()
 
     # Actions every view has
 
