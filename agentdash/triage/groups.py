@@ -31,6 +31,8 @@ ATTRIBUTES = (
 """Attributes, the most telling first; facts of resources follow by their own names."""
 _NODE = frozenset({"node", "host", "hostname", "node name", "host name", "machine", "hypervisor", "server"})
 _SINGLE_VALUE_LIMIT = 80
+_BY_TEMPLATE = frozenset({"script", "template_version"})
+"""What explains a trouble even where nobody lacks it."""
 
 Profile = frozenset[tuple[str, str]]
 """Attributes of one workspace as (name, value)."""
@@ -107,7 +109,7 @@ def _groups_of(
         if best is None:
             break
         ids = tuple(f.id for f in members if f.subject.workspace_id in best.members & rest)
-        shared = _shared(best, suspect, ground.by_attribute)
+        shared = _shared(ground, best, suspect)
         others = len(affected - best.members)
         total = len(best.members)
         made.append(
@@ -146,9 +148,7 @@ def _best(ground: _Ground, affected: set[str], rest: set[str], suspect: str) -> 
         rate = len(members & affected) / len(members)
         lift = rate / ((missed + 0.5) / (outside + 1))
         # Without anybody who lacks it, an attribute explains nothing; only what a template decides still tells.
-        if (outside == 0 and name not in ("script", "template_version")) or (
-            outside and lift < limits.group_lift
-        ):
+        if (outside == 0 and name not in _BY_TEMPLATE) or (outside and lift < limits.group_lift):
             continue
         recall = hit / len(rest)
         score = 2 * rate * recall / (rate + recall)
@@ -157,14 +157,17 @@ def _best(ground: _Ground, affected: set[str], rest: set[str], suspect: str) -> 
     return best
 
 
-def _shared(
-    best: _Candidate, suspect: str, by_attribute: Mapping[tuple[str, str], set[str]]
-) -> dict[str, str]:
+def _shared(ground: _Ground, best: _Candidate, suspect: str) -> dict[str, str]:
     """The attribute, and the others that exactly the same workspaces share."""
     shared = {best.name: best.value}
-    for (name, value), members in by_attribute.items():
-        if name not in shared and members == best.members and (name != "script" or value == suspect):
+    told = _BY_TEMPLATE if len(best.members) == len(ground.profiles) else None
+    for (name, value), members in ground.by_attribute.items():
+        if name in shared or members != best.members or (name == "script" and value != suspect):
+            continue
+        if told is None or name in told:
             shared[name] = value
+    if "template_version" in shared:
+        shared.pop("template", None)
     return dict(sorted(shared.items(), key=lambda item: _order(item[0])))
 
 
