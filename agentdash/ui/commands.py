@@ -34,7 +34,8 @@ def understand(text: str, actions: Iterable[Action]) -> Command:
     An action is named by its id (`copy-command`), by words of its title, or by an unambiguous beginning of either.
     """
     offered = list(actions)
-    words = text.strip().lstrip(":").split(maxsplit=1)
+    text = text.strip().lstrip(":")
+    words = text.split(maxsplit=1)
     if not words:
         return Command(problem="")
     word, argument = words[0].lower(), words[1].strip() if len(words) > 1 else ""
