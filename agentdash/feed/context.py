@@ -62,7 +62,8 @@ class Context:
         A request is stamped with the time of its start, told by the offset known at its end: so the very first one is
         on the same clock as all later ones.
         """
-        return local + timedelta(seconds=self._offset_s or 0.0)
+        offset = self._offset_s if self._offset_s is not None else self.state().server.clock_offset_s
+        return local + timedelta(seconds=offset or 0.0)
 
     def server_now(self) -> datetime:
         """The time by the server's clock."""

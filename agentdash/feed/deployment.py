@@ -12,10 +12,7 @@ from typing import TypeVar
 from immutables import Map
 
 from agentdash.api import errors, schema
-from agentdash.api.agents import AgentApi
-from agentdash.api.builds import BuildApi
 from agentdash.api.client import Client
-from agentdash.api.fleet import FleetApi
 from agentdash.api.sources import (
     AgentLogSource,
     BuildLogSource,
@@ -26,6 +23,7 @@ from agentdash.api.sources import (
 from agentdash.api.sources import Source as StreamSource
 from agentdash.api.stream import Closed, Data, Gap, Opened, Stream
 from agentdash.feed.clock import Clock
+from agentdash.feed.deployment_surroundings import SurroundingsReader
 from agentdash.feed.source import Page
 from agentdash.state import convert, model
 from agentdash.state.events import BuildInfoRead
@@ -40,15 +38,13 @@ LINES_AT_ONCE = 500
 PATH = "/api/v2/workspaces"
 
 
-class Deployment:
+class Deployment(SurroundingsReader):
     """Reads one deployment; see `feed/source` for what each call means."""
 
     def __init__(self, client: Client, clock: Clock) -> None:
+        super().__init__(client)
         self._client = client
         self._clock = clock
-        self._agents = AgentApi(client)
-        self._fleet = FleetApi(client)
-        self._builds = BuildApi(client)
         self._pages: OrderedDict[tuple[str, int, int], tuple[bytes, Page]] = OrderedDict()
 
     # -- who and what ---------------------------------------------------------------------------------------------

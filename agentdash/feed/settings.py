@@ -38,6 +38,22 @@ class FeedSettings:
         agent_reread_least_s: Least time between readings of an agent because of an unknown log source.
         refused_retry_s: Before a refusal of the whole server (bad token, no Coder) is tried again by itself.
         account_s: Between two readings of user, licence and experiments.
+        surroundings_settle_s: Before the first questions about templates, queue and health: trouble comes first.
+        templates_s: Between two readings of templates and of presets with a pool, while there are prebuilds.
+        templates_idle_s: The same for all others.
+        pool_settings_s: Between two readings of the switch of the prebuilds.
+        provisioners_s: Between two readings of daemons and standing jobs of an organization.
+        jobs_history_s: Between two readings of its newest jobs, finished ones included.
+        health_s: Between two readings of the deployment's health; the server's report may be as old.
+        proxies_s: Between two readings of the workspace proxies.
+        rights_s: Between two readings of rights and options.
+        refused_again_s: Before a refused part is asked for again; one the server lacks waits for a new version.
+        cases_per_minute: Questions a minute about single unwell or moving workspaces.
+        cases_at_once: How many of them may come in one burst.
+        build_log_s: Between two readings of the log of a build that runs for long.
+        agent_log_s: Between two readings of the log of an agent that starts for long.
+        builds_limit: Builds read of a workspace's history.
+        baseline_builds: Latest good builds of each template whose timings are read for comparison.
     """
 
     page_limit: int = 100
@@ -66,6 +82,22 @@ class FeedSettings:
     agent_reread_least_s: float = 10.0
     refused_retry_s: float = 30.0
     account_s: float = 3600.0
+    surroundings_settle_s: float = 1.0
+    templates_s: float = 60.0
+    templates_idle_s: float = 300.0
+    pool_settings_s: float = 60.0
+    provisioners_s: float = 30.0
+    jobs_history_s: float = 300.0
+    health_s: float = 600.0
+    proxies_s: float = 300.0
+    rights_s: float = 3600.0
+    refused_again_s: float = 3600.0
+    cases_per_minute: float = 60.0
+    cases_at_once: int = 20
+    build_log_s: float = 30.0
+    agent_log_s: float = 120.0
+    builds_limit: int = 10
+    baseline_builds: int = 8
 
 
 SILENT_DISCONNECT_S = 30.0

@@ -13,6 +13,19 @@ from typing import Protocol
 
 from immutables import Map
 
+from agentdash.state.deployment import (
+    BuildSummary,
+    HealthReport,
+    LogTail,
+    PrebuildsConfig,
+    PrebuildsSettings,
+    Preset,
+    ProvisionerDaemon,
+    ProvisionerJob,
+    ProxyRegion,
+    Template,
+    TemplateVersion,
+)
 from agentdash.state.events import BuildInfoRead
 from agentdash.state.model import (
     Agent,
@@ -46,7 +59,51 @@ class Page:
     took_s: float
 
 
-class Source(Protocol):
+class SurroundingsSource(Protocol):
+    """What surrounds the workspaces. None of it dials an agent."""
+
+    async def templates(self) -> tuple[Template, ...]: ...
+
+    async def template_version(self, version_id: str) -> TemplateVersion: ...
+
+    async def presets(self, version_id: str) -> tuple[Preset, ...]: ...
+
+    async def prebuilds_settings(self) -> PrebuildsSettings: ...
+
+    async def prebuilds_config(self) -> PrebuildsConfig: ...
+
+    async def daemons(self, organization_id: str) -> tuple[ProvisionerDaemon, ...]: ...
+
+    async def jobs(
+        self, organization_id: str, statuses: tuple[str, ...], limit: int
+    ) -> tuple[ProvisionerJob, ...]:
+        """Newest first; no statuses are all."""
+        ...
+
+    async def health(self) -> HealthReport:
+        """The server runs its checks when the last report is older than ten minutes; that may take 30 s."""
+        ...
+
+    async def proxies(self) -> tuple[ProxyRegion, ...]: ...
+
+    async def rights(self, organization_ids: tuple[str, ...]) -> Map[str, bool]:
+        """By the names of `Deployment.rights`."""
+        ...
+
+    async def builds(self, workspace_id: str, limit: int) -> tuple[BuildSummary, ...]: ...
+
+    async def build_tail(self, build_id: str, known: LogTail | None) -> LogTail:
+        """The end of a build's log, going on from what is known of it."""
+        ...
+
+    async def agent_tail(self, agent_id: str, sources: frozenset[str], known: LogTail | None) -> LogTail:
+        """The end of an agent's log and of each of these sources, going on from what is known of it."""
+        ...
+
+    async def parameters(self, build_id: str) -> Map[str, str]: ...
+
+
+class Source(SurroundingsSource, Protocol):
     """A deployment that can be read."""
 
     async def build_info(self) -> BuildInfoRead: ...

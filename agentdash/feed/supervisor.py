@@ -15,6 +15,7 @@ from agentdash.feed.logs import BuildLog
 from agentdash.feed.rereads import Rereads
 from agentdash.feed.settings import FeedSettings
 from agentdash.feed.source import Source
+from agentdash.feed.surroundings import Surroundings, WorkspaceQuestions
 from agentdash.feed.tasks import Tasks
 from agentdash.feed.watches import Watches
 from agentdash.state import events as ev
@@ -56,6 +57,8 @@ class Feed:
         self._rereads = Rereads(ctx)
         self._watches = Watches(ctx, tasks)
         self._agent = OpenedAgent(ctx, tasks, self.touch)
+        self._surroundings = Surroundings(ctx)
+        self._questions = WorkspaceQuestions(ctx)
         self._build_log: BuildLog | None = None
 
     async def run(self) -> None:
@@ -66,6 +69,9 @@ class Feed:
             tasks.start("account", self._account.run)
             tasks.start("rereads", self._rereads.run)
             tasks.start("reconcile", self._reconcile)
+            tasks.start("surroundings", self._surroundings.run)
+            tasks.start("surroundings:health", self._surroundings.run_health)
+            tasks.start("surroundings:workspaces", self._questions.run)
             await asyncio.get_running_loop().create_future()
 
     async def _reconcile(self) -> None:
@@ -120,6 +126,8 @@ class Feed:
         """Read everything on screen now, and try at once what waits for its next attempt."""
         for part in (self._account, self._fleet, self._rereads, self._watches, self._agent):
             part.refresh()
+        self._surroundings.refresh()
+        self._questions.refresh()
         if self._build_log is not None:
             self._build_log.refresh()
         self._tick.ring()

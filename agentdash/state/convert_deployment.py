@@ -133,7 +133,7 @@ def health(raw: schema.HealthReport) -> deployment.HealthReport:
 def proxies(raw: Iterable[schema.Region]) -> tuple[deployment.ProxyRegion, ...]:
     """The main server and the workspace proxies."""
     return tuple(
-        deployment.ProxyRegion(convert.name(r.id), convert.name(r.display_name or r.name), r.healthy)
+        deployment.ProxyRegion(convert.name(r.id), convert.name(r.name or r.display_name), r.healthy)
         for r in raw
     )
 

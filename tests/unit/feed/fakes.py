@@ -18,6 +18,19 @@ from agentdash.feed.settings import FeedSettings
 from agentdash.feed.source import Page
 from agentdash.feed.supervisor import Feed
 from agentdash.state import events as ev
+from agentdash.state.deployment import (
+    BuildSummary,
+    HealthReport,
+    LogTail,
+    PrebuildsConfig,
+    PrebuildsSettings,
+    Preset,
+    ProvisionerDaemon,
+    ProvisionerJob,
+    ProxyRegion,
+    Template,
+    TemplateVersion,
+)
 from agentdash.state.model import (
     Agent,
     Build,
@@ -118,7 +131,12 @@ class FakeSource:
         self.found_ports: tuple[Port, ...] = ()
         self.found_containers = Containers()
         self.log_lines: dict[str, tuple[LogLine, ...]] = {}
-        self.builds: dict[str, Build] = {}
+        self.known_builds: dict[str, Build] = {}
+        self.found_templates: tuple[Template, ...] = ()
+        self.found_presets: dict[str, tuple[Preset, ...]] = {}
+        self.found_jobs: tuple[ProvisionerJob, ...] = ()
+        self.histories: dict[str, tuple[BuildSummary, ...]] = {}
+        self.tails: dict[str, LogTail] = {}
         self.page_size = 4000
         self.took_s = 0.03
 
@@ -179,7 +197,7 @@ class FakeSource:
 
     async def build(self, build_id: str) -> Build:
         self._note("build", build_id)
-        return self.builds[build_id]
+        return self.known_builds[build_id]
 
     async def agent(self, known: Agent) -> Agent:
         self._note("agent", known.id)
@@ -212,6 +230,64 @@ class FakeSource:
     async def build_logs(self, build_id: str, after: int) -> tuple[LogLine, ...]:
         self._note("build_logs", (build_id, after))
         return tuple(line for line in self.log_lines.get(build_id, ()) if line.id > after)
+
+    async def templates(self) -> tuple[Template, ...]:
+        self._note("templates", None)
+        return self.found_templates
+
+    async def template_version(self, version_id: str) -> TemplateVersion:
+        self._note("template_version", version_id)
+        return TemplateVersion(version_id, "t1", "v1", NOON)
+
+    async def presets(self, version_id: str) -> tuple[Preset, ...]:
+        self._note("presets", version_id)
+        return self.found_presets.get(version_id, ())
+
+    async def prebuilds_settings(self) -> PrebuildsSettings:
+        self._note("prebuilds_settings", None)
+        return PrebuildsSettings()
+
+    async def prebuilds_config(self) -> PrebuildsConfig:
+        self._note("prebuilds_config", None)
+        return PrebuildsConfig()
+
+    async def daemons(self, organization_id: str) -> tuple[ProvisionerDaemon, ...]:
+        self._note("daemons", organization_id)
+        return (ProvisionerDaemon("d1", "daemon", organization_id),)
+
+    async def jobs(
+        self, organization_id: str, statuses: tuple[str, ...], limit: int
+    ) -> tuple[ProvisionerJob, ...]:
+        self._note("jobs", (organization_id, statuses))
+        return tuple(j for j in self.found_jobs if not statuses or j.status in statuses)[:limit]
+
+    async def health(self) -> HealthReport:
+        self._note("health", None)
+        return HealthReport(NOON, "ok")
+
+    async def proxies(self) -> tuple[ProxyRegion, ...]:
+        self._note("proxies", None)
+        return (ProxyRegion("r1", "primary", healthy=True),)
+
+    async def rights(self, organization_ids: tuple[str, ...]) -> Map[str, bool]:
+        self._note("rights", organization_ids)
+        return Map({"read_prebuilds": True})
+
+    async def builds(self, workspace_id: str, limit: int) -> tuple[BuildSummary, ...]:
+        self._note("builds", workspace_id)
+        return self.histories.get(workspace_id, ())[:limit]
+
+    async def build_tail(self, build_id: str, known: LogTail | None) -> LogTail:
+        self._note("build_tail", build_id)
+        return self.tails.get(build_id, LogTail((), is_whole=True))
+
+    async def agent_tail(self, agent_id: str, sources: frozenset[str], known: LogTail | None) -> LogTail:
+        self._note("agent_tail", agent_id)
+        return self.tails.get(agent_id, LogTail((), is_whole=True))
+
+    async def parameters(self, build_id: str) -> Map[str, str]:
+        self._note("parameters", build_id)
+        return Map({"cpu": "4"})
 
     async def _open(self, kind: str, subject: str, after: int | None = None) -> AsyncIterator[Any]:
         self._note(kind, subject)
@@ -249,7 +325,8 @@ class World:
         self.source = FakeSource()
         self.store = Store()
         self.events: list[ev.Event] = []
-        self.settings = replace(FeedSettings(), **settings)
+        # What surrounds the workspaces is left out unless a test is about it.
+        self.settings = replace(FeedSettings(), **({"surroundings_settle_s": 1e9} | settings))
         self.feed = Feed(
             self.source, self._post, lambda: self.store.state, settings=self.settings, clock=self.clock, random=lambda: 0.5
         )  # fmt: skip

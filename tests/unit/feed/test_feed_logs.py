@@ -175,7 +175,7 @@ async def test_a_log_opened_again_resumes_what_is_held() -> None:
 
 async def test_a_build_log_is_followed_until_the_job_has_finished() -> None:
     world = World()
-    world.source.builds["b1"] = a_build(job=Job("j", "running"))
+    world.source.known_builds["b1"] = a_build(job=Job("j", "running"))
     async with world.doing(BuildLog(world.ctx, "b1").run):
         stream = world.source.stream("follow_build", "b1")
         stream.send(())
@@ -187,7 +187,7 @@ async def test_a_build_log_is_followed_until_the_job_has_finished() -> None:
         stream.close()
         await world.clock.advance(1)
         assert world.source.stream("follow_build", "b1").after == 2
-        world.source.builds["b1"] = a_build(job=Job("j", "failed"))
+        world.source.known_builds["b1"] = a_build(job=Job("j", "failed"))
         world.source.log_lines["b1"] = lines(1, 2, 3)
         world.source.stream("follow_build", "b1").close()
         await settle()

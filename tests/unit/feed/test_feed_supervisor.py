@@ -66,7 +66,7 @@ async def test_visible_and_marked_rows_get_watches() -> None:
 
 async def test_build_log_is_opened_and_closed() -> None:
     world = World()
-    world.source.builds["b1"] = a_build(job=Job("j", "running"))
+    world.source.known_builds["b1"] = a_build(job=Job("j", "running"))
     async with world.running():
         world.feed.open_build_log("b1")
         await settle()
