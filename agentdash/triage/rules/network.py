@@ -9,6 +9,7 @@ from agentdash.triage.cases import AgentCase, Case, Outcome
 from agentdash.triage.clock import older, words
 from agentdash.triage.finding import Confidence, Evidence, Severity, Subject
 from agentdash.triage.memory import is_unanswered
+from agentdash.triage.rules.connect import STOPPING
 from agentdash.triage.rules.registry import agent_rule, deployment_rule
 from agentdash.triage.rules.scripts import connected_since
 
@@ -24,7 +25,8 @@ def no_relay(case: AgentCase) -> Outcome:
     agent = case.agent
     if not case.is_up or agent.status != "connected" or agent.parent_id is not None:
         return
-    if any(region.preferred for region in agent.latency):
+    # On its way out its report goes before its status does.
+    if agent.lifecycle in STOPPING or agent.lifecycle == "off" or any(r.preferred for r in agent.latency):
         return
     since, is_exact = connected_since(case)
     limit = case.limits.no_latency_s
