@@ -19,6 +19,8 @@ ROOT = Path(__file__).parent.parent
 SCOPES = {
     "global": "Everywhere",
     "fleet": "Fleet",
+    "prebuilds": "Prebuilds",
+    "triage": "Triage",
     "agent": "Agent",
     "shells": "Shells",
     "build": "Build log",

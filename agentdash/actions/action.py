@@ -7,9 +7,14 @@ from enum import StrEnum
 
 GLOBAL = "global"
 
+PREBUILDS_SETTINGS = "prebuilds_settings"
+"""The right to change settings of all prebuild pools at once: owners of the site have it."""
+
 PARENTS: dict[str, str | None] = {
     GLOBAL: None,
     "fleet": GLOBAL,
+    "prebuilds": GLOBAL,
+    "triage": GLOBAL,
     "agent": GLOBAL,
     "shells": GLOBAL,
     "build": GLOBAL,
@@ -97,9 +102,14 @@ class Action:
         return self.right == "ssh"
 
     @property
+    def hits_deployment(self) -> bool:
+        """Whether it is about the deployment as a whole, whatever is selected."""
+        return self.right == PREBUILDS_SETTINGS
+
+    @property
     def hits_workspace(self) -> bool:
         """Whether it is about a whole workspace, whichever of its agents was meant."""
-        return self.writes and not self.is_shell
+        return self.writes and not self.is_shell and not self.hits_deployment
 
 
 def scope_chain(scope: str) -> tuple[str, ...]:

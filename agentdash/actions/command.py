@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from agentdash.actions import pools
 from agentdash.actions.action import Action
 from agentdash.actions.target import Found, Target, resolve
 from agentdash.state.store import State
@@ -23,6 +24,8 @@ _OF_AGENT = frozenset({"shell", "terminal-enter", "terminal-new", "copy-command"
 
 def command_for(action: Action, target: Target, state: State) -> str:
     """The equal `coder` command, a `curl` line where there is none, empty where neither makes sense."""
+    if action.hits_deployment:
+        return pools.command_words(action)
     found = resolve(state, target, is_devcontainer=action.id.startswith("devcontainer-"))
     return "" if found is None else command_of(action, found)
 

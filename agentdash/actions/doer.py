@@ -9,6 +9,7 @@ from agentdash.api.agents import AgentApi
 from agentdash.api.builds import BuildApi
 from agentdash.api.client import Client
 from agentdash.api.exchange import segment
+from agentdash.api.fleet import FleetApi
 from agentdash.state import convert
 from agentdash.state.model import Build
 
@@ -42,6 +43,8 @@ class Doer(Protocol):
     ) -> None: ...
 
     async def delete_devcontainer(self, agent_id: str, devcontainer_id: str) -> None: ...
+
+    async def set_prebuilds_paused(self, paused: bool) -> None: ...
 
 
 class ClientDoer:
@@ -99,3 +102,7 @@ class ClientDoer:
     async def delete_devcontainer(self, agent_id: str, devcontainer_id: str) -> None:
         """Blocks until the container is gone, for minutes."""
         await self._agents.delete_devcontainer(agent_id, devcontainer_id)
+
+    async def set_prebuilds_paused(self, paused: bool) -> None:
+        """Site owners only; unchanged is as good as done."""
+        await FleetApi(self._client).pause_prebuilds(paused)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from agentdash.actions import pools
 from agentdash.actions.action import Action, Danger
 from agentdash.actions.command import joined_commands
 from agentdash.actions.target import Found, Target, resolve
@@ -96,6 +97,8 @@ def check(
         return Guard(False, READ_ONLY)
     if not action.available:
         return Guard(False, "This version cannot do that yet.")
+    if action.hits_deployment:
+        return _of_pools(action, state, strict=strict)
     found, refused = _sorted_out(action, targets, state, now)
     if not found:
         return Guard(False, refused[0][1] if refused else "Nothing is selected.")
@@ -103,6 +106,30 @@ def check(
     if action.danger is Danger.NONE and not (action.hits_workspace and len(found) > 1):
         return Guard(True, targets=kept)
     return Guard(True, confirm=_question(action, found, refused, state, now, strict=strict), targets=kept)
+
+
+def _of_pools(action: Action, state: State, *, strict: bool) -> Guard:
+    reason = pools_refusal(action, state)
+    if reason:
+        return Guard(False, reason)
+    verb = action.title.rstrip("…").capitalize()
+    question = Confirm(
+        title=f"{verb}?",
+        targets=(pools.target_words(state),),
+        affected=pools.affected_words(state),
+        lasting=pools.lasting_words(action),
+        command=pools.command_words(action),
+        verb=verb,
+        typed=verb.split()[0].lower() if strict else None,
+    )
+    return Guard(True, confirm=question, targets=(pools.POOLS,))
+
+
+def pools_refusal(action: Action, state: State) -> str:
+    """Why the pools cannot be paused or resumed; empty when nothing is known against it."""
+    user = state.server.user
+    may_all = user is None or user.has_site_role("owner") or _has_custom_role(user)
+    return pools.refusal(action, state, may_all=may_all)
 
 
 def refusal(action: Action, found: Found, user: User | None, now: datetime) -> str:

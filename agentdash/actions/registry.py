@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from agentdash.actions.action import GLOBAL, PARENTS, Action, Danger, key_label, key_name, scope_chain
+from agentdash.actions.action import (
+    GLOBAL,
+    PARENTS,
+    PREBUILDS_SETTINGS,
+    Action,
+    Danger,
+    key_label,
+    key_name,
+    scope_chain,
+)
 
 __all__ = [
     "CURSOR_KEYS",
@@ -88,8 +97,8 @@ def _do(
 _TABLE: tuple[Action, ...] = (
     # Everywhere
     _see("view-fleet", "Fleet", "global", "F", "Show all agents, worst first."),
-    _see("view-prebuilds", "Prebuilds", "global", "P", "Show why nobody can claim a prebuild.", available=False),
-    _see("view-triage", "Triage", "global", "T", "Show what needs a person, by common cause.", available=False),
+    _see("view-prebuilds", "Prebuilds", "global", "P", "Show why nobody can claim a prebuild."),
+    _see("view-triage", "Triage", "global", "T", "Show what needs a person, by common cause."),
     _see("view-tail", "Tail", "global", "L", "Follow the logs of several agents at once.", available=False),
     _see("view-shells", "Shells", "global", "X", "Show the open terminals."),
     _see("help", "help", "global", "?", "Show what every key does here.", footer=True),
@@ -105,11 +114,11 @@ _TABLE: tuple[Action, ...] = (
     _see("next-theme", "next theme", "global", "", "Use the next theme."),
     _see("quit", "quit", "global", "q ctrl+q", "Leave; asks first while terminals are open.", footer=True),
     # Fleet
-    _see("filter", "filter", "fleet shells", "/", "Show only the rows that match.", footer=True),
-    _see("clear-filter", "clear filter", "fleet", "", "Show all rows again."),
-    _see("open", "open", "fleet", "enter", "Open this agent.", footer=True),
-    _do("shell", "shell", "fleet", "s", "Open a terminal in this agent.", right="ssh", footer=True),
-    _see("logs", "logs", "fleet", "l", "Open this agent at its logs.", footer=True),
+    _see("filter", "filter", "fleet triage shells", "/", "Show only the rows that match.", footer=True),
+    _see("clear-filter", "clear filter", "fleet triage", "", "Show all rows again."),
+    _see("open", "open", "fleet triage prebuilds", "enter", "Open this agent, or what this is about.", footer=True),
+    _do("shell", "shell", "fleet triage prebuilds", "s", "Open a terminal in this agent.", right="ssh", footer=True),
+    _see("logs", "logs", "fleet triage prebuilds", "l", "Open this agent at its logs.", footer=True),
     _see("mark", "mark", "fleet", "space", "Mark the row: actions hit all marked ones.", footer=True),
     _see("mark-all", "mark all", "fleet", "*", "Mark all rows that are shown."),
     _see("clear-marks", "clear marks", "fleet", "u", "Unmark everything."),
@@ -117,26 +126,39 @@ _TABLE: tuple[Action, ...] = (
     _see("sort-reverse", "reverse sort", "fleet", "O", "Turn the order around."),
     _see("columns", "columns", "fleet", "w", "Choose the columns."),
     # Workspaces: on the row or inside the agent
-    _do("restart", "restart…", "fleet agent", "R", "Stop the workspace, then start it.",
+    _do("restart", "restart…", "fleet agent triage prebuilds", "R", "Stop the workspace, then start it.",
         right="start", danger=Danger.DISTURBS, footer=True),
-    _do("start", "start", "fleet agent", "S", "Start the workspace.", right="start"),
-    _do("stop", "stop…", "fleet agent", "H", "Halt the workspace.", right="stop", danger=Danger.DISTURBS),
-    _do("cancel-build", "cancel build…", "fleet agent", "C", "Cancel the queued or running build.",
+    _do("start", "start", "fleet agent triage prebuilds", "S", "Start the workspace.", right="start"),
+    _do("stop", "stop…", "fleet agent triage prebuilds", "H", "Halt the workspace.", right="stop", danger=Danger.DISTURBS),
+    _do("cancel-build", "cancel build…", "fleet agent triage prebuilds", "C", "Cancel the queued or running build.",
         right="update", danger=Danger.DISTURBS),
-    _do("delete", "delete…", "fleet", "D", "Delete the workspace and everything in it.",
+    _do("delete", "delete…", "fleet triage prebuilds", "D", "Delete the workspace and everything in it.",
         right="delete", danger=Danger.DESTROYS),
     _do("extend", "stay up 1 h longer", "fleet agent", "+", "Move the autostop one hour later.", right="update"),
     _do("favorite", "favourite", "fleet agent", "", "Make it a favourite of yours, or no longer.", right="update"),
-    _see("build-log", "build log", "fleet agent", "b", "Show the log of the workspace's latest build."),
-    _see("copy-command", "copy command", "fleet health network", "y", "Copy the coder command that enters it."),
+    _see("build-log", "build log", "fleet agent triage prebuilds", "b", "Show the log of the workspace's latest build."),
+    _see("copy-command", "copy command", "fleet health network triage prebuilds", "y",
+         "Copy the coder command that enters it, or that a finding advises."),
+    # Triage and prebuilds
+    _see("unfold", "unfold", "triage", "space", "Show a group's findings one by one, or fold them.", footer=True),
+    _see("show-in-fleet", "in fleet", "triage prebuilds", "i", "Show the fleet filtered to what this is about."),
+    _see("explain", "explain", "triage prebuilds", "e", "Show the rule's page of the catalogue.", footer=True),
+    _see("acknowledge", "acknowledge", "triage", "a",
+         "Put it aside until it gets worse or comes anew; again takes that back.", footer=True),
+    _see("snooze", "snooze", "triage", "z", "Put it aside for an hour; again for a day, then no longer.", footer=True),
+    _see("show-aside", "put aside", "triage", "A", "Show what was put aside, too; again hides it."),
+    _do("pause-prebuilds", "pause pools…", "prebuilds triage", "p", "Pause the reconciliation of all prebuild pools.",
+        right=PREBUILDS_SETTINGS, danger=Danger.DISTURBS),
+    _do("resume-prebuilds", "resume pools…", "prebuilds triage", "r", "Resume the reconciliation of prebuild pools.",
+        right=PREBUILDS_SETTINGS, danger=Danger.DISTURBS),
     # Agent screen
     *(
         _see(f"pane-{number}", name, "agent", str(number), f"Go to the {name} pane.")
         for number, name in enumerate(_PANES, 1)
     ),
     _see("zoom", "zoom", "agent", "z", "Give the pane the whole screen, and back.", footer=True),
-    _see("pane-next", "next pane", "agent", "tab", "Go to the next pane."),
-    _see("pane-previous", "previous pane", "agent", "shift+tab", "Go to the pane before."),
+    _see("pane-next", "next pane", "agent triage prebuilds", "tab", "Go to the next pane."),
+    _see("pane-previous", "previous pane", "agent triage prebuilds", "shift+tab", "Go to the pane before."),
     # Logs of agents and builds
     _see("log-follow", "follow", "logs build", "f", "Stay at the newest line.", footer=True),
     _see("log-find", "find", "logs build", "/", "Search the lines.", footer=True),

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 
+from agentdash.actions import pools
 from agentdash.actions.action import Action
 from agentdash.actions.command import command_of
 from agentdash.actions.doer import Doer
-from agentdash.actions.guard import READ_ONLY, UNKNOWN, refusal
+from agentdash.actions.guard import READ_ONLY, UNKNOWN, pools_refusal, refusal
 from agentdash.actions.target import Found, Target, resolve
 from agentdash.api import errors
 from agentdash.api.errors import ApiError
@@ -114,7 +115,7 @@ class Runner:
 
     def can(self, action: Action) -> bool:
         """Whether this action is one that runs here; the others belong to a screen."""
-        return action.id in self._deeds
+        return action.hits_deployment or action.id in self._deeds
 
     async def run(self, action: Action, targets: Sequence[Target]) -> tuple[ActionRecord, ...]:
         """Carry an action out on each target, in order. Returns how each ended.
@@ -136,6 +137,8 @@ class Runner:
     # -- the row --------------------------------------------------------------------------------------------------
 
     async def _run(self, action: Action, targets: Sequence[Target]) -> tuple[ActionRecord, ...]:
+        if action.hits_deployment:
+            return (await self._on_pools(action),)
         records: list[ActionRecord] = []
         seen: set[str] = set()
         failures = 0
@@ -157,6 +160,32 @@ class Runner:
             records.append(report.record)
         return tuple(records)
 
+    async def _on_pools(self, action: Action) -> ActionRecord:
+        """The one thing that hits no row."""
+        state = self._state()
+        record = ActionRecord(
+            id=next(self._ids),
+            at=self._now(),
+            action=action.id,
+            title=action.title.rstrip("…"),
+            target=pools.target_words(state),
+            command=pools.command_words(action),
+            outcome="running",
+        )
+        report = _Report(record, self._post, self._now)
+        reason = READ_ONLY if self._read_only else pools_refusal(action, state)
+        if reason:
+            report.end("failed", reason)
+            return report.record
+        paused = pools.is_pause(action)
+
+        async def switch() -> str:
+            await self._doer.set_prebuilds_paused(paused)
+            return "Reconciliation is paused." if paused else "Reconciliation goes on."
+
+        await self._told(report, switch)
+        return report.record
+
     def _report(self, action: Action, found: Found | None, target: Target) -> _Report:
         record = ActionRecord(
             id=next(self._ids),
@@ -174,9 +203,16 @@ class Runner:
         if reason or found is None:
             report.end("failed", reason or UNKNOWN)
             return
+        try:
+            await self._told(report, lambda: self._deeds[action.id](found, report))
+        finally:
+            self._touch(found.workspace.id)
+
+    async def _told(self, report: _Report, deed: Callable[[], Awaitable[str]]) -> None:
+        """Do it and say how it ended."""
         report.begin()
         try:
-            detail = await self._patiently(lambda: self._deeds[action.id](found, report))
+            detail = await self._patiently(deed)
         except ApiError as error:
             outcome = "unknown" if is_uncertain(error) else "failed"
             report.end(outcome, in_words(error))
@@ -189,8 +225,6 @@ class Runner:
             raise
         else:
             report.end("done", detail)
-        finally:
-            self._touch(found.workspace.id)
 
     def _refusal(self, action: Action, found: Found | None) -> str:
         """Looked at again: a question may have been open for minutes."""

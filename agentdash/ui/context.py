@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentdash.config.settings import Settings
@@ -17,6 +18,7 @@ from agentdash.ui.widgets.glyphs import Signs
 if TYPE_CHECKING:
     from agentdash.feed.shells import Shells
     from agentdash.feed.supervisor import Feed
+    from agentdash.ui.diagnosis import Judge
 
 
 def utc_now() -> datetime:
@@ -39,6 +41,9 @@ class Context:
         feed: The tasks that keep the state true, once there is a connection.
         shells: The open terminals, once there is a connection.
         marks: Row keys the user has marked.
+        judge: What keeps the diagnosis, once it is loaded.
+        judge_every_s: Seconds between two judgements at least.
+        state_dir: Where the program keeps what outlives it; the user's state directory if None.
     """
 
     settings: Settings
@@ -51,6 +56,9 @@ class Context:
     feed: Feed | None = None
     shells: Shells | None = None
     marks: set[str] = field(default_factory=set)
+    judge: Judge | None = None
+    judge_every_s: float = 2.0
+    state_dir: Path | None = None
 
     @property
     def state(self) -> State:

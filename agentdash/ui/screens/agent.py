@@ -48,7 +48,7 @@ class AgentScreen(BaseScreen):
     Args:
         context: What all screens share.
         key: The agent's row.
-        start: Pane to begin with: its scope, or `shell` to type into a terminal at once.
+        start: Pane to begin with: its scope, `shell` to type into a terminal at once, or `logs:NAME` for one source.
         shell_id: Which of the open shells to show.
     """
 
@@ -109,11 +109,16 @@ class AgentScreen(BaseScreen):
         """Begin with the pane that was asked for."""
         super().on_mount()
         self._lay_out()
-        start = {"": "health", "shell": "terminal"}.get(self._start, self._start)
-        self.call_after_refresh(self._begin, start)
+        start, _, source = self._start.partition(":")
+        self.call_after_refresh(self._begin, {"": "health", "shell": "terminal"}.get(start, start), source)
 
-    def _begin(self, start: str) -> None:
+    def _begin(self, start: str, source: str = "") -> None:
         self.focus_pane(start)
+        view = self.view_now()
+        known = () if view is None or not source else view.agent.log_sources
+        wanted = next((s.id for s in known if s.name == source), "")
+        if wanted:
+            self.show_log(wanted)
         shells = self.context.shells
         if self._shell_id and shells is not None:
             self.terminal.attach(shells.get(self._shell_id))

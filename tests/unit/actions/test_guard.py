@@ -43,7 +43,7 @@ def test_what_only_looks_needs_nothing() -> None:
 
 
 def test_planned_actions_are_refused() -> None:
-    assert not ask("view-triage").allowed
+    assert not ask("view-tail").allowed
 
 
 def test_an_active_build_blocks_the_next_one() -> None:

@@ -29,7 +29,7 @@ def test_no_key_means_two_things_in_one_place() -> None:
 def test_planned_views_keep_their_keys_free() -> None:
     planned = {key for entry in REGISTRY if not entry.available for key in entry.keys}
     taken = {key for entry in REGISTRY if entry.available for key in entry.keys}
-    assert planned == {"P", "T", "L"}
+    assert planned == {"L"}
     assert not planned & taken
 
 
@@ -79,7 +79,7 @@ def test_typing_into_a_shell_leaves_one_key_to_us() -> None:
 
 def test_footer_and_palette_come_from_the_same_table() -> None:
     assert {a.id for a in footer("fleet")} <= {a.id for a in palette("fleet")} | {"command-line", "palette"}
-    assert "view-triage" not in {a.id for a in palette("fleet")}
+    assert "view-tail" not in {a.id for a in palette("fleet")}
     assert "favorite" in {a.id for a in palette("fleet")}
 
 
