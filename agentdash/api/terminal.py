@@ -55,6 +55,7 @@ class TerminalClose:
         after_exit_s: since `exit` or Ctrl-D was typed last, None if neither was.
         said_end: the output ended with the word of the screen program that it ends.
         ran_command: the session was made for a command, not for a shell.
+        in_container: it was to run in a container.
     """
 
     code: int | None
@@ -66,6 +67,7 @@ class TerminalClose:
     after_exit_s: float | None = None
     said_end: bool = False
     ran_command: bool = False
+    in_container: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,25 @@ def _judge(close: TerminalClose, agent_status: str | None) -> tuple[EndKind, str
         # Coming back would run it a second time.
         return EndKind.EXITED, "The command has ended."
     if close.code == 1000 and not close.had_output and close.lasted_s < STILLBORN_WITHIN_S:
-        return EndKind.REFUSED, "The session could not be started: no such container, or no shell in it."
+        return _stillborn(close)
     return EndKind.LOST, "The connection ended."
+
+
+def _stillborn(close: TerminalClose) -> tuple[EndKind, str]:
+    """Closed within milliseconds, without a byte (contract: pty.md §9): more than this is not on the wire."""
+    if close.ran_command and close.in_container:
+        return (
+            EndKind.REFUSED,
+            "It ended at once without output: the command wrote nothing, or there is no such container or user.",
+        )
+    if close.ran_command:
+        return EndKind.EXITED, "The command has ended at once, without output."
+    if close.in_container:
+        return (
+            EndKind.REFUSED,
+            "The session could not be started: no such container or user, or no shell in it.",
+        )
+    return EndKind.REFUSED, "The session could not be started: the agent found no shell to run."
 
 
 class Terminal:
@@ -126,12 +145,19 @@ class Terminal:
     """
 
     def __init__(
-        self, connection: LiveConnection, clock: Callable[[], float], silence_s: float, ran_command: bool
+        self,
+        connection: LiveConnection,
+        clock: Callable[[], float],
+        silence_s: float,
+        *,
+        ran_command: bool,
+        in_container: bool,
     ) -> None:
         self._connection = connection
         self._clock = clock
         self._silence_s = silence_s
         self._ran_command = ran_command
+        self._in_container = in_container
         self._began = clock()
         self._pending = bytearray()
         self._news = asyncio.Event()
@@ -249,6 +275,7 @@ class Terminal:
             after_exit_s=None if self._exit_typed_at is None else now - self._exit_typed_at,
             said_end=_SCREEN_ENDS in self._tail,
             ran_command=self._ran_command,
+            in_container=self._in_container,
         )
         self._news.set()
 
@@ -270,6 +297,7 @@ async def open_terminal(
     container: str = "",
     container_user: str = "",
     backend_type: str = "",
+    ran_command: bool | None = None,
     silence_s: float = SILENCE_S,
     clock: Callable[[], float] | None = None,
 ) -> AsyncIterator[Terminal]:
@@ -284,8 +312,12 @@ async def open_terminal(
             with the size the session had last and sends the real one after the first key (contract: pty.md
             §8).
 
+        ran_command: whether the session was made for a command, where `command` does not tell it: a session that is
+            come back to ignores what is given here (contract: pty.md §9).
+
     Raises:
         TerminalRefused: a page came instead: its sentence, and the agent's state if it names one.
+        ReadOnly: the client may change nothing, and a shell may do anything.
         NotLoggedIn, BadRequest, RateLimited, …: as for every request.
         wire.errors.CommandTooLongError: the agent would cut the command off.
     """
@@ -301,9 +333,17 @@ async def open_terminal(
         backend_type=backend_type,
     )
     path = f"/api/v2/workspaceagents/{segment(agent_id)}/pty?{query}"
+    if client.read_only:
+        raise errors.ReadOnly("A shell could change everything", path=f"/api/v2/workspaceagents/{agent_id}/pty")
     connection = await open_websocket(client, path, refusal=terminal_error_from)
     now: Callable[[], float] = clock or asyncio.get_running_loop().time
-    terminal = Terminal(connection, now, silence_s, bool(command))
+    terminal = Terminal(
+        connection,
+        now,
+        silence_s,
+        ran_command=bool(command) if ran_command is None else ran_command,
+        in_container=bool(container),
+    )
     reader = asyncio.create_task(terminal.read(), name="terminal")
     try:
         yield terminal

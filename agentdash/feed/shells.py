@@ -1,24 +1,49 @@
-"""All terminals of this program."""
+"""All terminals of this program, and those it had when it ended last."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
+import uuid
 from collections.abc import Callable
+from datetime import timedelta
 
 from agentdash.feed.clock import Clock, SystemClock
-from agentdash.feed.shell import POLL_S, USAGE_S, Lines, OpenLine, Shell
-from agentdash.feed.shell_state import ShellState, Status, Target
+from agentdash.feed.shell import Shell
+from agentdash.feed.shell_book import Kept, ShellBook
+from agentdash.feed.shell_status import (
+    LIFETIME_S,
+    POLL_S,
+    USAGE_S,
+    Lines,
+    OpenLine,
+    ShellState,
+    Status,
+    Target,
+)
 from agentdash.state.store import State
 
 __all__ = ["POLL_S", "USAGE_S", "Lines", "OpenLine", "Shell", "ShellState", "Shells", "Status", "Target"]
 
 log = logging.getLogger(__name__)
 
+KEEP_S = 60.0
+"""How often it is noted that a shell is still attached, for the case that this program is killed."""
+_HOLDS_SESSION = (ShellState.CONNECTED, ShellState.CONNECTING)
+
 
 class Shells:
-    """All terminals of this program; each has a task of its own."""
+    """All terminals of this program; each has a task of its own.
+
+    Args:
+        lines: Opens connections.
+        state: The present state.
+        history: Lines of scrollback of each.
+        is_screen: The backend is GNU screen.
+        allow_clipboard: Programs may write to the clipboard.
+    """
 
     def __init__(
         self,
@@ -28,14 +53,22 @@ class Shells:
         clock: Clock | None = None,
         rng: random.Random | None = None,
         history: int = 10_000,
+        is_screen: bool = False,
+        allow_clipboard: bool = False,
     ) -> None:
         self._lines = lines
         self._state = state
         self._clock = clock or SystemClock()
         self._rng = rng or random.Random()  # noqa: S311  # jitter, not a secret
         self._history = history
+        self._is_screen = is_screen
+        self._allow_clipboard = allow_clipboard
         self._shells: dict[str, Shell] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._book: ShellBook | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._noted = asyncio.Event()
+        self._is_ending = False
 
     def all(self) -> tuple[Shell, ...]:
         """Every shell, oldest first."""
@@ -51,6 +84,17 @@ class Shells:
 
     def open(self, target: Target, columns: int, rows: int) -> Shell:
         """Open another terminal."""
+        shell = self._make(target, columns, rows)
+        self._start(shell)
+        return shell
+
+    def wake(self, shell: Shell) -> None:
+        """Go back to a shell of the last start of this program; without effect on others."""
+        if shell.status.state is ShellState.DETACHED and self._shells.get(shell.id) is shell:
+            self._tasks.pop(shell.id).cancel()
+            self._start(shell)
+
+    def _make(self, target: Target, columns: int, rows: int, reconnect: uuid.UUID | None = None) -> Shell:
         shell = Shell(
             target,
             self._lines,
@@ -60,10 +104,16 @@ class Shells:
             columns=columns,
             rows=rows,
             history=self._history,
+            reconnect=reconnect,
+            is_screen=self._is_screen,
+            allow_clipboard=self._allow_clipboard,
         )
         self._shells[shell.id] = shell
-        self._tasks[shell.id] = asyncio.create_task(self._supervise(shell), name=f"shell {shell.id}")
         return shell
+
+    def _start(self, shell: Shell) -> None:
+        self._tasks[shell.id] = asyncio.create_task(self._supervise(shell), name=f"shell {shell.id}")
+        self.note()
 
     async def _supervise(self, shell: Shell) -> None:
         try:
@@ -79,13 +129,82 @@ class Shells:
 
     async def close(self, shell_id: str) -> None:
         """Close the connection; the process lives on for five minutes unless it was told to exit."""
+        await self._leave(shell_id)
+        self.note()
+
+    async def _leave(self, shell_id: str) -> None:
         task = self._tasks.pop(shell_id, None)
-        self._shells.pop(shell_id, None)
+        shell = self._shells.pop(shell_id, None)
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+        if shell is not None and shell.cast is not None:
+            await asyncio.to_thread(shell.cast.close)
 
     async def aclose(self) -> None:
-        """Close all."""
+        """Close all; the next start finds them again."""
+        if self._keeper is not None:
+            # Not cancelled: what a thread has begun to write would end after what is written below.
+            self._is_ending = True
+            self.note()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        kept = self._kept()
         for shell_id in list(self._shells):
-            await self.close(shell_id)
+            await self._leave(shell_id)
+        if self._book is not None:
+            await asyncio.to_thread(self._book.keep, kept, self._clock.now())
+
+    # What is found again
+
+    async def remember(self, book: ShellBook) -> None:
+        """Keep the ids of shells in a book from now on, and show those that are in it."""
+        if self._book is not None:
+            return
+        self._book = book
+        for kept in await asyncio.to_thread(book.take, self._clock.now()):
+            with contextlib.suppress(ValueError):
+                self._found(kept, uuid.UUID(kept.id))
+        self._keeper = asyncio.create_task(self._keep(book), name="shell-book")
+
+    def note(self) -> None:
+        """Something that is in the book has changed."""
+        self._noted.set()
+
+    def _found(self, kept: Kept, reconnect: uuid.UUID) -> None:
+        shell = self._make(kept.target, 80, 24, reconnect)
+        shell.seen_at = kept.seen_at
+        self._tasks[shell.id] = asyncio.create_task(self._forget(shell), name=f"shell {shell.id}")
+
+    async def _forget(self, shell: Shell) -> None:
+        """Nobody went back to it in time."""
+        ends = shell.seen_at + timedelta(seconds=LIFETIME_S)
+        await self._clock.sleep((ends - self._clock.now()).total_seconds())
+        self._shells.pop(shell.id, None)
+        self._tasks.pop(shell.id, None)
+        self.note()
+
+    def _kept(self) -> list[Kept]:
+        now, kept = self._clock.now(), []
+        for shell in self._shells.values():
+            if shell.status.state in _HOLDS_SESSION:
+                kept.append(Kept(str(shell.reconnect), shell.target, now, ""))
+            elif shell.status.state is not ShellState.ENDED and shell.has_begun:
+                kept.append(Kept(str(shell.reconnect), shell.target, shell.seen_at, ""))
+        return kept
+
+    async def _keep(self, book: ShellBook) -> None:
+        while not self._is_ending:
+            await asyncio.to_thread(book.keep, self._kept(), self._clock.now())
+            if self._is_ending:
+                return
+            waits = [
+                asyncio.ensure_future(self._clock.sleep(KEEP_S)),
+                asyncio.ensure_future(self._noted.wait()),
+            ]
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+                await asyncio.gather(*waits, return_exceptions=True)
+            self._noted.clear()

