@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-LEVELS: Final = ("trace", "debug", "info", "warn", "error")
 MAX_LINE_CHARS: Final = 1024
 """Characters that are stored; the server cuts the rest without a word, yet counts it."""
 MAX_BATCH_BYTES: Final = 256 * 1024

@@ -20,15 +20,11 @@ from agentdash.api.schema.agent_side import ExternalAuth, GitSshKey, ReinitEvent
 from agentdash.api.sources import Route, Source, Transport
 from agentdash.api.stream import Closed, Data, Stream
 from agentdash.wire import messages
+from agentdash.wire.agent_words import MAX_APP_MESSAGE
 from agentdash.wire.backoff import Backoff
 from agentdash.wire.events import StreamEvent
 
 BASE: Final = "/api/v2/workspaceagents/me"
-EXTERNAL_SOURCE_ID: Final = "3b579bf4-1ed8-4b99-87a8-e9a1e3410410"
-"""Log source of rows that name none."""
-APP_STATES: Final = ("working", "idle", "complete", "failure")
-MAX_MESSAGE: Final = 160
-"""Bytes of an app status message."""
 LISTEN_S: Final = 3600.0
 """A listening external-auth request hangs without a sign until the owner has logged in; then it is repeated."""
 
@@ -134,7 +130,7 @@ class AgentSideApi:
             BadRequest: no such app of this agent, or an unknown state.
         """
         size = len(message.encode("utf-8", "replace"))
-        if size > MAX_MESSAGE:
+        if size > MAX_APP_MESSAGE:
             raise MessageTooLong(f"It has {size} bytes", path=f"{BASE}/app-status")
         body = {"app_slug": app_slug, "state": state, "message": message, "uri": uri}
         with _told():

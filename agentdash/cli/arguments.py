@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 
 from agentdash import __version__
 from agentdash.cli import output
+from agentdash.cli.me_arguments import ME_HELP, add_me
 from agentdash.cli.output import EXIT_CODES_HELP, CliError, ExitCode
 
-COMMANDS = ("dashboard", "local", "fleet", "agent", "doctor", "version")
+COMMANDS = ("dashboard", "local", "fleet", "agent", "me", "doctor", "version")
 DEFAULT_COMMAND = "dashboard"
 
 
@@ -81,7 +82,10 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
     def add(name: str, text: str) -> Parser:
-        made: Parser = commands.add_parser(
+        return add_to(commands, name, text)
+
+    def add_to(group: Any, name: str, text: str) -> Parser:
+        made: Parser = group.add_parser(
             name,
             help=text,
             description=text,
@@ -104,6 +108,7 @@ def _parser() -> Parser:
     agent.add_argument("target", metavar="[OWNER/]WORKSPACE[.AGENT]", help="the agent")
     agent.add_argument("--json", action="store_true", dest="as_json", help="write JSON (schema 1)")
     agent.add_argument("--logs", type=_count, default=20, metavar="N", help="last N lines of its log (20)")
+    add_me(add("me", ME_HELP), add_to)
     add("doctor", "Check settings, terminal, connection and login, and say where each value came from.")
     add("version", "Tell the versions of agentdash and of what it is made of.")
     return parser
@@ -152,6 +157,14 @@ def _add_local(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; a free one if not given")
     # For whoever starts it as a child: address and token are written to this file descriptor.
     parser.add_argument("--handover-fd", type=int, default=None, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--agent",
+        nargs="?",
+        const="",
+        default=None,
+        metavar="[OWNER/]WORKSPACE[.AGENT]",
+        help="also write the environment with which a program can act as that agent (this machine's)",
+    )
     parser.add_argument("--seed", type=int, default=7, help="seed of the scripted fleet (7)")
 
 

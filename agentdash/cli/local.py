@@ -18,8 +18,11 @@ from agentdash.cli.output import CliError, ExitCode
 
 if TYPE_CHECKING:
     from agentdash.cli.main import Call
+    from agentdash.local.auth import Token
+    from agentdash.local.records import Agent
     from agentdash.local.server import Served
 
+_AGENT_WITHIN_S = 10.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -29,7 +32,9 @@ def run(call: Call) -> int:
     if not 0 <= options.port <= 65535:
         raise CliError("--port wants a number from 0 to 65535", ExitCode.USAGE)
     try:
-        return asyncio.run(_serve(options.port, options.seed, options.handover_fd, _token_file(call)))
+        return asyncio.run(
+            _serve(options.port, options.seed, options.handover_fd, _token_file(call), options.agent)
+        )
     except OSError as error:
         raise CliError(f"cannot serve: {error.strerror or error}") from None
 
@@ -39,7 +44,9 @@ def _token_file(call: Call) -> Path | None:
     return Path(named) if named else None
 
 
-async def _serve(port: int, seed: int, handover_fd: int | None, token_file: Path | None) -> int:
+async def _serve(
+    port: int, seed: int, handover_fd: int | None, token_file: Path | None, acts_as: str | None
+) -> int:
     from agentdash.local.deployment import Deployment  # noqa: PLC0415 - a server is a lot to import
     from agentdash.local.handover import write_handover  # noqa: PLC0415
     from agentdash.local.host import live_host  # noqa: PLC0415
@@ -61,8 +68,14 @@ async def _serve(port: int, seed: int, handover_fd: int | None, token_file: Path
                 _end_with_parent(ended)
                 number = await ended
             else:
-                with _token_written(served, token_file) as place:
+                agent = await _agent_named(served, acts_as) if acts_as is not None else None
+                with (
+                    _token_written(served.token, token_file) as place,
+                    _acting_as(served, agent) as agent_environment,
+                ):
                     output.say(_what_is_served(served, place))
+                    if agent_environment:
+                        output.say(agent_environment)
                     output.flush()
                     number = await ended
         finally:
@@ -73,7 +86,7 @@ async def _serve(port: int, seed: int, handover_fd: int | None, token_file: Path
 
 
 @contextmanager
-def _token_written(served: Served, named: Path | None) -> Iterator[Path]:
+def _token_written(token: Token, named: Path | None) -> Iterator[Path]:
     """The token in a file that only its owner may read, as long as it is served; in a new private folder if not named.
 
     Raises:
@@ -84,7 +97,7 @@ def _token_written(served: Served, named: Path | None) -> Iterator[Path]:
     folder = None if named is not None else Path(tempfile.mkdtemp(prefix="agentdash-token-"))
     path = named if named is not None else Path(folder or ".") / "token"
     try:
-        write_token_file(path, served.token)
+        write_token_file(path, token)
     except FileExistsError:
         raise CliError(
             f"{path} exists and is left alone", ExitCode.USAGE, "Name a file that is not there yet"
@@ -95,6 +108,53 @@ def _token_written(served: Served, named: Path | None) -> Iterator[Path]:
         path.unlink(missing_ok=True)
         if folder is not None:
             folder.rmdir()
+
+
+@contextmanager
+def _acting_as(served: Served, agent: Agent | None) -> Iterator[str]:
+    """The environment of a program that acts as an agent, as a line for a shell; "" for no agent.
+
+    The token is in a file that only its owner may read, for as long as it is served.
+    """
+    from agentdash.local.agent_side import side_of  # noqa: PLC0415
+    from agentdash.local.auth import Token  # noqa: PLC0415
+
+    if agent is None:
+        yield ""
+        return
+    token = Token(side_of(served.runtime).tokens.token_of(served.deployment, agent))
+    with _token_written(token, None) as place:
+        pairs = (("CODER_AGENT_URL", served.url), ("CODER_AGENT_TOKEN_FILE", str(place)))
+        yield "export " + " ".join(f"{name}={shlex.quote(value)}" for name, value in pairs)
+
+
+async def _agent_named(served: Served, target: str) -> Agent:
+    """The agent of that name, this machine's for "", which takes a moment to come up.
+
+    Raises:
+        CliError: There is no such agent.
+    """
+    from agentdash.cli.agent import parse_target  # noqa: PLC0415
+
+    owner, name, agent_name = parse_target(target) if target else ("", "", "")
+    deployment = served.deployment
+    until = deployment.clock.monotonic() + _AGENT_WITHIN_S
+    while True:
+        for workspace in deployment.live_workspaces():
+            is_owners = owner == "me" or deployment.owner_of(workspace).username == owner
+            for agent in workspace.agents:
+                is_machines = not target and agent.kind == "host" and agent.parent_id is None
+                is_named = is_owners and workspace.name == name and agent_name in {"", agent.name}
+                if is_machines or is_named:
+                    return agent
+        if target or deployment.clock.monotonic() > until:
+            break
+        await deployment.clock.sleep(0.05)
+    raise CliError(
+        f"no agent {target or 'of this machine'} is served",
+        ExitCode.USAGE,
+        "Name it as owner/workspace.agent",
+    )
 
 
 def _what_is_served(served: Served, token_file: Path) -> str:

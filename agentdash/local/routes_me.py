@@ -21,12 +21,10 @@ from agentdash.local.render import log_source_json
 from agentdash.local.runtime import Runtime, is_uuid, runtime_of
 from agentdash.local.websocket import header_map
 from agentdash.local.wire_json import ZERO_TIME_TEXT, ZERO_UUID, rfc3339
+from agentdash.wire.agent_words import APP_STATES, LOG_LEVELS, MAX_APP_MESSAGE
 
 ME = "/api/v2/workspaceagents/me"
 MAX_BODY = 4 * 1024 * 1024
-MAX_MESSAGE = 160
-LEVELS = frozenset({"trace", "debug", "info", "warn", "error"})
-APP_STATES = frozenset({"working", "idle", "complete", "failure"})
 _MAX_SOURCE_NAME = 127
 _LOGS_FULL_DETAIL = 'pq: new row for relation "workspace_agents" violates check constraint "max_logs_length"'
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?")
@@ -169,7 +167,7 @@ def set_app_status(runtime: Runtime, agent: Agent, *, slug: str, state: str, mes
     Raises:
         ApiError: 400 for a long message, an unknown state or an unknown app.
     """
-    if len(message.encode()) > MAX_MESSAGE:
+    if len(message.encode()) > MAX_APP_MESSAGE:
         words = "Message must be less than 160 characters."
         raise ApiError(400, "Message is too long.", words, validations=[("message", words)])
     if state.lower() not in APP_STATES:
@@ -228,7 +226,7 @@ def _auth_json(
 def _log_line(row: object) -> tuple[str, str]:
     fields = row if isinstance(row, dict) else {}
     level = str(fields.get("level") or "info")
-    if level not in LEVELS:
+    if level not in LOG_LEVELS:
         raise ApiError(400, "Invalid log level provided.", f'invalid log level: "{level}"')
     return level, str(fields.get("output") or "").replace("\0", "❌")
 

@@ -14,7 +14,7 @@ import pytest
 from agentdash.api import agent_errors, errors
 from agentdash.api.agent_legacy import LegacyAgentApi
 from agentdash.api.agent_logs import LogEntry
-from agentdash.api.agent_side import EXTERNAL_SOURCE_ID, AgentSideApi, wait_for_claim
+from agentdash.api.agent_side import AgentSideApi, wait_for_claim
 from agentdash.api.agents import AgentApi
 from agentdash.api.client import Client
 from agentdash.api.sources import AgentLogSource
@@ -26,6 +26,7 @@ from agentdash.local.clock import ManualClock
 from agentdash.local.faults import Fault
 from agentdash.local.records import PREBUILDS_USER_ID, Agent, App, User, Workspace
 from agentdash.local.server import Served
+from agentdash.wire.agent_words import EXTERNAL_SOURCE_ID
 from agentdash.wire.backoff import Backoff
 
 SOURCE = "5b4e0c2e-0000-4000-8000-00000000beef"
