@@ -183,11 +183,14 @@ async def _client_of_child(
 def _session(
     client: Client, settings: Settings, post: Post, state: Callable[[], State], feeds: list[Feed]
 ) -> Session:
+    from platformdirs import user_state_path  # noqa: PLC0415
+
     from agentdash.actions.doer import ClientDoer  # noqa: PLC0415
     from agentdash.actions.run import Runner  # noqa: PLC0415
     from agentdash.feed.clock import SystemClock  # noqa: PLC0415
     from agentdash.feed.deployment import Deployment  # noqa: PLC0415
     from agentdash.feed.settings import feed_settings  # noqa: PLC0415
+    from agentdash.feed.shell_book import remembering  # noqa: PLC0415
     from agentdash.feed.shells import Shells  # noqa: PLC0415
     from agentdash.feed.supervisor import Feed  # noqa: PLC0415
     from agentdash.feed.terminal_lines import TerminalLines  # noqa: PLC0415
@@ -195,16 +198,25 @@ def _session(
 
     clock = SystemClock()
     rng = random.Random(os.urandom(16))  # noqa: S311 - jitter, not a secret
+    backend = settings.terminal.backend or "buffered"
+    shells = Shells(
+        TerminalLines(client, backend),
+        state,
+        clock=clock,
+        rng=rng,
+        history=settings.terminal.scrollback,
+        is_screen=backend == "screen",
+        allow_clipboard=settings.terminal.allow_clipboard,
+    )
     feed = Feed(
         Deployment(client, clock),
-        post,
+        remembering(post, shells.remember, user_state_path("agentdash") / "shells"),
         state,
         settings=feed_settings(settings),
         clock=clock,
         random=rng.random,
     )
     feeds.append(feed)
-    lines = TerminalLines(client, settings.terminal.backend or "buffered")
     runner = Runner(
         ClientDoer(client),
         post,
@@ -218,5 +230,4 @@ def _session(
         await runner.close()
         await client.aclose()
 
-    shells = Shells(lines, state, clock=clock, rng=rng, history=settings.terminal.scrollback)
     return Session(feed, runner, shells, close)

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from agentdash.feed.shell_status import LIFETIME_S, Target
+from agentdash.state.events import BuildInfoRead, Event
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +141,20 @@ class ShellBook:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump({"version": VERSION, "shells": rows}, file)
         draft.replace(self._path)
+
+
+def remembering(
+    post: Callable[[Sequence[Event]], None], remember: Callable[[ShellBook], object], folder: Path
+) -> Callable[[Sequence[Event]], None]:
+    """A `post` that also opens the book once the deployment has said who it is."""
+
+    def posted(batch: Sequence[Event]) -> None:
+        post(batch)
+        for event in batch:
+            if isinstance(event, BuildInfoRead) and event.deployment_id:
+                remember(ShellBook(folder, event.deployment_id))
+
+    return posted
 
 
 def _kept(row: Any) -> Kept | None:

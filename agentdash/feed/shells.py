@@ -68,6 +68,7 @@ class Shells:
         self._book: ShellBook | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._noted = asyncio.Event()
+        self._is_read = asyncio.Event()
         self._is_ending = False
 
     def all(self) -> tuple[Shell, ...]:
@@ -156,15 +157,16 @@ class Shells:
 
     # What is found again
 
-    async def remember(self, book: ShellBook) -> None:
-        """Keep the ids of shells in a book from now on, and show those that are in it."""
-        if self._book is not None:
-            return
-        self._book = book
-        for kept in await asyncio.to_thread(book.take, self._clock.now()):
-            with contextlib.suppress(ValueError):
-                self._found(kept, uuid.UUID(kept.id))
-        self._keeper = asyncio.create_task(self._keep(book), name="shell-book")
+    def remember(self, book: ShellBook) -> asyncio.Event:
+        """Keep the ids of shells in a book from now on, and show those that are in it; a second book is not opened.
+
+        Returns:
+            Set once the book has been read.
+        """
+        if self._keeper is None:
+            self._book = book
+            self._keeper = asyncio.create_task(self._keep(book), name="shell-book")
+        return self._is_read
 
     def note(self) -> None:
         """Something that is in the book has changed."""
@@ -193,7 +195,11 @@ class Shells:
         return kept
 
     async def _keep(self, book: ShellBook) -> None:
-        while not self._is_ending:
+        for found in await asyncio.to_thread(book.take, self._clock.now()):
+            with contextlib.suppress(ValueError):
+                self._found(found, uuid.UUID(found.id))
+        self._is_read.set()
+        while True:
             await asyncio.to_thread(book.keep, self._kept(), self._clock.now())
             if self._is_ending:
                 return

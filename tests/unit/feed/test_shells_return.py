@@ -205,7 +205,7 @@ def shells_of(it: Bench) -> Shells:
 
 async def test_the_next_start_finds_the_shells_and_goes_back_when_asked(tmp_path: Path) -> None:
     async with bench() as it:
-        await it.shells.remember(ShellBook(tmp_path, "d1", GONE))
+        await it.shells.remember(ShellBook(tmp_path, "d1", GONE)).wait()
         shell = await it.open(replace(TARGET, container="box"))
         it.line.say(b"x")
         await settle()
@@ -217,7 +217,7 @@ async def test_the_next_start_finds_the_shells_and_goes_back_when_asked(tmp_path
         assert str(shell.reconnect) in text
 
         again = shells_of(it)
-        await again.remember(ShellBook(tmp_path, "d1"))
+        await again.remember(ShellBook(tmp_path, "d1")).wait()
         (found,) = again.all()
         assert state(found) is ShellState.DETACHED
         assert found.target.container == "box"
@@ -236,7 +236,7 @@ async def test_nobody_goes_back_in_time_and_it_is_forgotten(tmp_path: Path) -> N
         seen = it.clock.now() - timedelta(seconds=100)
         book.keep([Kept("0f0f0f0f-0000-4000-8000-000000000001", TARGET, seen, "")], it.clock.now())
         again = shells_of(it)
-        await again.remember(ShellBook(tmp_path, "d1"))
+        await again.remember(ShellBook(tmp_path, "d1")).wait()
         assert len(again.all()) == 1
         await it.clock.advance(199)
         assert len(again.all()) == 1
@@ -248,7 +248,7 @@ async def test_nobody_goes_back_in_time_and_it_is_forgotten(tmp_path: Path) -> N
 
 async def test_an_ended_or_closed_shell_is_not_found_again(tmp_path: Path) -> None:
     async with bench() as it:
-        await it.shells.remember(ShellBook(tmp_path, "d1"))
+        await it.shells.remember(ShellBook(tmp_path, "d1")).wait()
         await it.open()
         await it.cut(EXITED)
         closed = await it.open()
