@@ -15,7 +15,8 @@ from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.tables import LabelledFact
 from agentdash.present.times import age, age_word, moment
 from agentdash.triage.catalogue import CATALOGUE
-from agentdash.triage.finding import Confidence, Diagnosis, Finding, Group, Severity
+from agentdash.triage.finding import Confidence, Diagnosis, Finding, Group, Severity, Subject
+from agentdash.triage.precedence import rank
 from agentdash.triage.verdict import Kind
 
 LIFT_TOLD = 1.5
@@ -38,6 +39,7 @@ class Item:
         group: The common cause, if it is one.
         is_member: Shown below its group.
         aside: Why it is put aside, in a word; empty otherwise.
+        also: Other findings of the same workspace or subject, which are told with it.
         rules: Rules that could not be judged for one reason.
         why: That reason.
     """
@@ -47,6 +49,7 @@ class Item:
     group: Group | None = None
     is_member: bool = False
     aside: str = ""
+    also: tuple[Finding, ...] = ()
     rules: tuple[str, ...] = ()
     why: str = ""
 
@@ -79,34 +82,45 @@ def items_of(
         show_aside: Whether what was put aside is shown, at the end.
     """
     aside = aside or {}
-    wanted = [f for f in diagnosis.findings if matches(f)]
+    homes: dict[str, list[Finding]] = {}
+    for finding in diagnosis.findings:
+        homes.setdefault(finding.subject.home, []).append(finding)
+    wanted = [
+        f
+        for members in homes.values()
+        for f in (next((m for m in members if m.primary), members[0]),)
+        if any(map(matches, members))
+    ]
+
+    def item(finding: Finding, *, is_member: bool = False, why: str = "") -> Item:
+        also = tuple(f for f in homes[finding.subject.home] if f is not finding)
+        return Item(finding.id, (finding,), is_member=is_member, aside=why, also=also)
+
     shown = [f for f in wanted if f.id not in aside]
     by_group: dict[str, list[Finding]] = {}
     for finding in shown:
-        if finding.group is not None:
-            by_group.setdefault(finding.group, []).append(finding)
+        by_group.setdefault(finding.group or "", []).append(finding)
     groups = {g.id: g for g in diagnosis.groups}
     blocks: list[tuple[Item, ...]] = []
     for group_id, members in by_group.items():
         group = groups.get(group_id)
         if group is None or len(members) < 2:
-            blocks += [(Item(f.id, (f,)),) for f in members]
+            blocks += [(item(f),) for f in members]
             continue
         key = group_key(group)
-        below = tuple(Item(f.id, (f,), is_member=True) for f in members) if key in unfolded else ()
+        below = tuple(item(f, is_member=True) for f in members) if key in unfolded else ()
         blocks.append((Item(key, tuple(members), group), *below))
-    blocks += [(Item(f.id, (f,)),) for f in shown if f.group is None]
     blocks.sort(key=lambda block: _order(block[0]))
-    items = [item for block in blocks for item in block]
+    items = [one for block in blocks for one in block]
     if show_aside:
-        items += [Item(f.id, (f,), aside=aside[f.id]) for f in wanted if f.id in aside]
+        items += [item(f, why=aside[f.id]) for f in wanted if f.id in aside]
     return (*items, *_cannot_know(diagnosis))
 
 
-def _order(item: Item) -> tuple[object, ...]:
+def _order(item: Item) -> tuple[int, int, int]:
+    """Worst first; of equals what hits most, then what the engine put first."""
     finding = item.finding
-    is_second = finding is not None and not finding.primary
-    return (-item.severity, is_second, -len(item.findings))
+    return (-item.severity, -len(item.findings), rank(finding.rule) if finding is not None else 0)
 
 
 def group_key(group: Group) -> str:
@@ -126,13 +140,7 @@ def _cannot_know(diagnosis: Diagnosis) -> tuple[Item, ...]:
 
 def need_a_person(items: Iterable[Item]) -> int:
     """How many rows are more than notes: the number beside the view's name."""
-    return sum(
-        item.severity >= Severity.DEGRADED
-        and not item.is_member
-        and not item.aside
-        and (item.finding is not None and item.finding.primary)
-        for item in items
-    )
+    return sum(item.severity >= Severity.DEGRADED and not item.is_member and not item.aside for item in items)
 
 
 # Signs and tones
@@ -157,6 +165,17 @@ def severity_tone(severity: Severity) -> Tone:
 COLUMNS = ("sign", "rule", "what", "where", "count", "since")
 
 
+def subject_words(subject: Subject) -> str:
+    """What a finding is about, in a few words."""
+    if subject.kind == "deployment":
+        return "the deployment"
+    if subject.kind == "template" and subject.template:
+        return f"template {subject.template}"
+    if subject.kind in ("provisioner", "proxy"):
+        return f"{subject.kind} {subject.title}"
+    return subject.title
+
+
 def item_cells(item: Item, now: datetime, glyphs: Glyphs = UNICODE) -> tuple[Cell, ...]:
     """Cells of a row, one for each of `COLUMNS`."""
     finding = item.finding
@@ -176,7 +195,7 @@ def item_cells(item: Item, now: datetime, glyphs: Glyphs = UNICODE) -> tuple[Cel
     where = (
         Cell(_group_where(item.group), plain)
         if item.group is not None
-        else Cell(finding.subject.title, plain)
+        else Cell(subject_words(finding.subject), plain)
     )
     since = min((f.since for f in item.findings if f.since is not None), default=None)
     title = finding.title if not item.aside else f"{finding.title} ({item.aside})"
@@ -197,20 +216,19 @@ def _titled(title: str, finding: Finding) -> str:
 
 
 def _group_where(group: Group | None) -> str:
-    return "" if group is None else f"{shared_words(group, most=1)}: {_counts(group)}"
+    if group is None:
+        return ""
+    counts = f"{group.affected} of {group.affected_total}, else {group.others} of {group.others_total}"
+    return f"{shared_words(group, most=1)}: {counts}"
 
 
 def shared_words(group: Group, *, most: int = 3) -> str:
     """What a group shares: `web v31`, `node rack-2 and region Frankfurt`."""
     words = []
     for name, value in list(group.shared.items())[:most]:
-        bare = name in ("template_version", "template")
+        bare = name in ("template_version", "template") or (name == "preset" and "/" in value)
         words.append(value if bare else f"{_NAMES.get(name, name)} {value}")
     return " and ".join(words)
-
-
-def _counts(group: Group) -> str:
-    return f"{group.affected} of {group.affected_total}, {group.others} of {group.others_total} of the rest"
 
 
 def group_words(group: Group) -> str:
@@ -240,7 +258,7 @@ def item_title(item: Item, now: datetime, glyphs: Glyphs = UNICODE) -> Cell:
         return Cell(f"{glyphs.unknown} cannot be judged: {item.why}", Tone.DIM)
     sign = glyphs.of(severity_kind(item.severity))
     lead = f"{sign} {finding.rule} {_titled(finding.title, finding).removesuffix(' ?')}"
-    where = f"{len(item.findings)} times" if item.group is not None else finding.subject.title
+    where = f"{len(item.findings)} times" if item.group is not None else subject_words(finding.subject)
     words = [lead, where]
     if finding.since is not None:
         words.append(f"since {moment(finding.since, now)}")
@@ -251,7 +269,12 @@ def item_title(item: Item, now: datetime, glyphs: Glyphs = UNICODE) -> Cell:
 
 
 def item_facts(
-    item: Item, now: datetime, *, group: Group | None = None, glyphs: Glyphs = UNICODE
+    item: Item,
+    now: datetime,
+    *,
+    group: Group | None = None,
+    glyphs: Glyphs = UNICODE,
+    skip_steps: int = 0,
 ) -> tuple[LabelledFact, ...]:
     """Evidence in order of time, causes, next steps with their commands, consequences.
 
@@ -260,6 +283,7 @@ def item_facts(
         now: Server time.
         group: The common cause of a single finding's row.
         glyphs: Set of signs.
+        skip_steps: So many next steps stand elsewhere.
     """
     finding = item.finding
     if finding is None:
@@ -270,26 +294,42 @@ def item_facts(
     if shared is not None:
         facts.append(LabelledFact("shared", Cell(group_words(shared))))
     if item.group is not None:
-        facts.append(LabelledFact("on", Cell(_subjects(item.findings), Tone.DIM)))
-        facts.append(LabelledFact("example", Cell(finding.subject.title)))
+        facts.append(LabelledFact("example", Cell(subject_words(finding.subject))))
     facts += [
         LabelledFact(moment(e.at, now), Cell(e.text), Cell(e.source, Tone.DIM)) for e in finding.evidence
     ]
     for at, cause in enumerate(finding.causes[:CAUSES_SHOWN]):
         facts.append(LabelledFact("because" if at == 0 else "or", Cell(cause, Tone.DIM)))
-    for at, step in enumerate(finding.next):
+    for at, step in enumerate(finding.next[skip_steps:], skip_steps):
         facts.append(LabelledFact("next" if at == 0 else "then", Cell(step.text or step.command)))
         if step.command and step.text:
             facts.append(LabelledFact("", Cell(f"{' ' * COMMAND_INDENT}{step.command}", Tone.ACCENT)))
     facts += [
-        LabelledFact(
-            "also", Cell(f"{f.rule} {_titled(f.title, f)}", Tone.DIM), Cell(f.subject.title, Tone.DIM)
-        )
-        for f in finding.folded
+        LabelledFact("so" if at < len(finding.folded) else "also", Cell(_in_short(f), Tone.DIM))
+        for at, f in enumerate((*finding.folded, *item.also))
     ]
+    if item.group is not None:
+        facts.append(LabelledFact("all", Cell(_subjects(item.findings), Tone.DIM)))
     if finding.reference:
         facts.append(LabelledFact("see", Cell(finding.reference, Tone.DIM)))
     return tuple(LabelledFact(f.label, glyphs.cell(f.value), glyphs.cell(f.extra)) for f in facts)
+
+
+def next_cells(item: Item, glyphs: Glyphs = UNICODE) -> tuple[Cell, ...]:
+    """The first next step and its command; nothing where there is none."""
+    finding = item.finding
+    step = finding.next[0] if finding is not None and finding.next else None
+    if step is None:
+        return ()
+    words = f"next: {step.text or step.command}"
+    cells = [Cell(words, Tone.PLAIN, (Span(0, 5, Tone.DIM),))]
+    if step.command and step.text:
+        cells.append(Cell(step.command, Tone.ACCENT))
+    return tuple(glyphs.cell(c) for c in cells)
+
+
+def _in_short(finding: Finding) -> str:
+    return f"{finding.rule} {_titled(finding.title, finding)}"
 
 
 CAUSES_SHOWN = 4
@@ -298,7 +338,7 @@ _SUBJECTS_SHOWN = 8
 
 
 def _subjects(findings: Sequence[Finding]) -> str:
-    names = list(dict.fromkeys(f.subject.workspace or f.subject.title for f in findings))
+    names = list(dict.fromkeys(f.subject.workspace or subject_words(f.subject) for f in findings))
     rest = len(names) - _SUBJECTS_SHOWN
     return ", ".join(names[:_SUBJECTS_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from agentdash.present.cells import EMPTY, MISSING, UNKNOWN, Cell, Tone
+from agentdash.present.cells import EMPTY, MISSING, UNKNOWN, Cell, Tone, joined
 from agentdash.present.findings import severity_tone
 from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.tables import Head, sign_head
 from agentdash.present.times import age, age_word, duration
 from agentdash.present.waterfall import Waterfall, short_bars, waterfall
 from agentdash.state.model import Agent, Timings, Workspace
+from agentdash.triage.catalogue import CATALOGUE
 from agentdash.triage.claims import Claim
 from agentdash.triage.clock import age_s
 from agentdash.triage.facts import Facts
@@ -23,7 +24,7 @@ from agentdash.triage.verdict import Kind
 
 POOL_HEADS = (
     sign_head(),
-    Head("preset", "PRESET", width=22, min_width=12, flex=2, priority=100, cut="middle"),
+    Head("preset", "PRESET", width=19, min_width=12, flex=1, priority=100, cut="middle"),
     Head("desired", "DESIRED", width=7, align="right", priority=80),
     Head("running", "RUNNING", width=7, align="right", priority=70),
     Head("claimable", "CLAIMABLE", width=9, align="right", priority=90),
@@ -37,8 +38,8 @@ INSTANCE_HEADS = (
     sign_head(),
     Head("name", "INSTANCE", width=16, min_width=10, flex=1, priority=100, cut="middle"),
     Head("age", "AGE", width=4, align="right", priority=60),
-    Head("what", "STATE", width=24, min_width=12, flex=2, priority=90),
-    Head("bars", "START", width=60, min_width=20, flex=3, priority=70),
+    Head("what", "STATE", width=22, min_width=12, flex=1, priority=90),
+    Head("bars", "START", width=64, min_width=16, flex=4, priority=70),
 )
 
 
@@ -149,10 +150,17 @@ def _why(facts: Facts, pool: Pool, own: list[Finding], *, theirs: list[Finding],
 
 
 def _cause_words(finding: Finding, count: int) -> str:
-    what = f"{finding.suspect} fails" if finding.suspect and finding.cause in _FAILS else finding.title
+    what = _cause_title(finding)
+    return f"{what}  {finding.rule} ×{count}" if count > 1 else f"{what}  {finding.rule}"
+
+
+def _cause_title(finding: Finding) -> str:
+    entry = CATALOGUE.get(finding.cause)
+    title = finding.title if entry is None or finding.cause == finding.rule else entry.title
+    what = f"{finding.suspect} fails" if finding.suspect and finding.cause in _FAILS else title
     if finding.suspect and finding.suspect not in what:
         what = f"{what}: {finding.suspect}"
-    return f"{what}  {finding.rule} ×{count}" if count > 1 else f"{what}  {finding.rule}"
+    return what
 
 
 _FAILS = frozenset({"S02", "S03", "S04", "D02"})
@@ -299,10 +307,7 @@ def _instance(facts: Facts, view: PoolView, workspace: Workspace, now: datetime)
     kind = instance_kind(view, workspace)
     finding = next((f for f in view.findings if f.subject.workspace_id == workspace.id), None)
     if finding is not None and finding.severity >= Severity.NOTE and kind != "well":
-        text = f"{finding.title}  {finding.rule}"
-        if finding.suspect and finding.suspect not in text:
-            text = f"{finding.title}: {finding.suspect}  {finding.rule}"
-        what = Cell(text, severity_tone(finding.severity))
+        what = Cell(f"{finding.rule} {_cause_title(finding)}", severity_tone(finding.severity))
     else:
         what = Cell(_state_words(workspace, agent, kind), Tone.WARN if kind == "moving" else Tone.DIM)
     fall = waterfall(
@@ -342,7 +347,12 @@ def timings_of(facts: Facts, workspace: Workspace, agent: Agent | None) -> Timin
 
 
 def instance_cells(
-    instance: Instance, now: datetime, glyphs: Glyphs = UNICODE, *, axis_s: float | None = None
+    instance: Instance,
+    now: datetime,
+    glyphs: Glyphs = UNICODE,
+    *,
+    axis_s: float | None = None,
+    room: int = 70,
 ) -> tuple[Cell, ...]:
     """Cells of an instance's row, one for each of `INSTANCE_HEADS`."""
     tone = {"broken": Tone.BROKEN, "moving": Tone.WARN}.get(instance.kind, Tone.DIM)
@@ -352,12 +362,11 @@ def instance_cells(
         Cell(instance.workspace.name, Tone.DIM if instance.kind == "well" else Tone.PLAIN),
         Cell(age_word(created, now), Tone.DIM) if created is not None else MISSING,
         instance.what,
-        short_bars(instance.fall, glyphs, axis_s=axis_s) if instance.fall.steps else EMPTY,
+        short_bars(instance.fall, glyphs, axis_s=axis_s, room=room) if instance.fall.steps else EMPTY,
     )
     return tuple(glyphs.cell(c) for c in cells)
 
 
 def pool_title(view: PoolView, glyphs: Glyphs = UNICODE) -> Cell:
-    """What stands above the instances: name, signs."""
-    shown = signs(view, glyphs)
-    return glyphs.cell(Cell(f"{view.name}  {shown.text}", Tone.PLAIN))
+    """What stands above the instances: name, one sign an instance, the cause."""
+    return glyphs.cell(joined(Cell(view.name), signs(view, glyphs), Cell(view.why, _tone(view)), gap="  "))

@@ -15,7 +15,7 @@ from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.timeline import MAX_AXIS_S, STAGES, Bar, startup
 from agentdash.present.times import duration
 from agentdash.state.model import Agent, Timings, Transition, Workspace
-from agentdash.text.width import cut_middle, pad
+from agentdash.text.width import cell_width, cut_middle, pad
 from agentdash.triage.baseline import Baseline, Figures
 from agentdash.triage.clock import age_s, span_s
 from agentdash.triage.verdict import Kind
@@ -157,7 +157,7 @@ def step_lines(fall: Waterfall, width: int, glyphs: Glyphs = UNICODE) -> tuple[C
     notes = max((len(s.bar.note) for s in fall.steps), default=0)
     room = width - labels - LENGTH_WIDTH - 3
     has_usual = room - USUAL_WIDTH >= 20 and any(s.usual is not None for s in fall.steps)
-    room -= (USUAL_WIDTH + 1) if has_usual else 0
+    room -= (USUAL_WIDTH + 2) if has_usual else 0
     room -= notes + 1 if notes and room - notes >= 20 else 0
     room = max(8, room)
     total = fall.axis_s or 1.0
@@ -181,7 +181,7 @@ def _line(step: Step, total: float, room: int, labels: int, glyphs: Glyphs, *, h
             else f"usual {duration(step.usual.median_s)}, p95 {duration(step.usual.p95_s)}"
         )
         start = len(text)
-        text += f" {words[:USUAL_WIDTH].ljust(USUAL_WIDTH)}"
+        text += f"  {words[:USUAL_WIDTH].ljust(USUAL_WIDTH)}"
         found.append(Span(start, len(text), Tone.DIM))
     if bar.note:
         start = len(text)
@@ -270,33 +270,54 @@ def total_words(fall: Waterfall) -> Cell:
 
 
 def short_bars(
-    fall: Waterfall, glyphs: Glyphs = UNICODE, *, axis_s: float | None = None, width: int = 24
+    fall: Waterfall, glyphs: Glyphs = UNICODE, *, axis_s: float | None = None, room: int = 70
 ) -> Cell:
     """A start in one line: `queue ▏1s  plan ▎9s  apply ▌22s  connect ▍14s  scripts ██████ 38s ✗`.
+
+    Without room for all steps the shortest are left out, and the whole is told.
 
     Args:
         fall: The start.
         glyphs: Set of signs.
-        axis_s: Seconds that all bars of `width` cells stand for; the whole start if None.
-        width: Cells of all bars together.
+        axis_s: Seconds that all bars together stand for; the whole start if None.
+        room: Cells there are.
     """
+    steps = _gathered(fall.steps)
     total = max(axis_s or 0.0, fall.total_s) or 1.0
+    for most in range(len(steps), 0, -1):
+        kept = sorted(steps, key=_weight)[-most:]
+        shown = [s for s in steps if s in kept]
+        end = "" if most == len(steps) else f"  of {duration(fall.total_s)}"
+        left = room - cell_width(_in_short(shown, 1.0, 0, glyphs).text) - len(end)
+        if left >= 0 or most == 1:
+            cell = _in_short(shown, total, max(0, min(left, SHORT_BARS)), glyphs)
+            spans = (*cell.spans, Span(len(cell.text), len(cell.text + end), Tone.DIM))
+            return glyphs.cell(Cell(cell.text + end, Tone.PLAIN, spans))
+    return Cell("")
+
+
+SHORT_BARS = 16
+
+
+def _weight(step: Step) -> tuple[bool, float]:
+    return (step.bar.kind == "broken" or step.bar.is_open or step.is_slow, step.bar.length_s)
+
+
+def _in_short(steps: Sequence[Step], total: float, width: int, glyphs: Glyphs) -> Cell:
     text, spans = "", list[Span]()
-    for step in _gathered(fall.steps):
+    for step in steps:
         bar, tone = step.bar, _tone(step)
         text += "  " if text else ""
         start = len(text)
         text += f"{bar.label} "
         spans.append(Span(start, len(text), Tone.DIM))
         start = len(text)
-        text += _short_bar(bar, total, width, glyphs)
-        length = duration(bar.length_s) + (glyphs.ellipsis if bar.is_open else "")
-        gap = " " if bar.length_s / total * width >= 1 else ""
-        text += f"{gap}{length}"
-        if bar.kind == "broken":
-            text += f" {glyphs.broken}"
+        drawn = _short_bar(bar, total, width, glyphs)
+        text += drawn if len(drawn) == 1 and drawn in glyphs.bar_part else f"{drawn} "
+        text += duration(bar.length_s) + (glyphs.ellipsis if bar.is_open else "")
+        text += f" {glyphs.broken}" if bar.kind == "broken" else ""
         spans.append(Span(start, len(text), tone))
-    return glyphs.cell(Cell(text, Tone.PLAIN, tuple(spans)))
+    return Cell(text, Tone.PLAIN, tuple(spans))
 
 
 def _short_bar(bar: Bar, total: float, width: int, glyphs: Glyphs) -> str:

@@ -189,7 +189,7 @@ def profile_of(facts: Facts, workspace: Workspace) -> Profile:
     add("template", workspace.template_name)
     add("owner", workspace.owner_name)
     add("organization", workspace.organization_name or workspace.organization_id)
-    add("preset", build.preset_id or "")
+    add("preset", _preset(facts, workspace))
     add("provisioner", _worker(facts, workspace))
     for agent in workspace.agents:
         if agent.parent_id is None:
@@ -204,6 +204,15 @@ def profile_of(facts: Facts, workspace: Workspace) -> Profile:
                 name = "node" if item.key.strip().lower() in _NODE else item.key
                 add(name if name not in ATTRIBUTES or name == "node" else f"resource {name}", item.value)
     return frozenset(pairs)
+
+
+def _preset(facts: Facts, workspace: Workspace) -> str:
+    """Template and name of the preset; its id where presets were not read."""
+    build = workspace.build
+    fact = facts.deployment.presets.get(build.template_version_id)
+    known = () if fact is None else fact.value or ()
+    name = next((preset.name for preset in known if preset.id == build.preset_id), "")
+    return f"{workspace.template_name} / {name}" if name else build.preset_id or ""
 
 
 def _worker(facts: Facts, workspace: Workspace) -> str:

@@ -174,7 +174,9 @@ class PrebuildsScreen(BaseScreen):
         if instance is None:
             return GridRow(key, (Cell(""),) * len(INSTANCE_HEADS))
         context = self.context
-        return GridRow(key, instance_cells(instance, context.now(), context.glyphs, axis_s=self._axis_s))
+        room = next((p.width for p in self.instances_grid.placed if p.column.id == "bars"), 0)
+        cells = instance_cells(instance, context.now(), context.glyphs, axis_s=self._axis_s, room=room)
+        return GridRow(key, cells)
 
     def _tell_visible(self) -> None:
         if self.context.feed is not None and self._instances:
@@ -225,11 +227,11 @@ class PrebuildsScreen(BaseScreen):
         width = max(30, self.size.width - 3)
         lines = list(step_lines(instance.fall, width, glyphs))
         words = regression(instance.fall, instance.workspace.template_name or "this template")
-        shown = [Fact("slow", "", glyphs.cell(words), is_wide=True)] if words.text else []
+        said = [Fact("slow", "", glyphs.cell(words), is_wide=True)] if words.text else []
         if finding is not None and finding.severity >= Severity.DEGRADED:
-            shown = [*_advice(finding, glyphs.of(severity_kind(finding.severity))), *shown]
+            said = [*_advice(finding, glyphs.of(severity_kind(finding.severity))), *said]
         facts.set_facts(
-            [*(Fact(f"step{at}", "", line, is_wide=True) for at, line in enumerate(lines)), *shown]
+            [*said, *(Fact(f"step{at}", "", line, is_wide=True) for at, line in enumerate(lines))]
         )
 
     # Actions

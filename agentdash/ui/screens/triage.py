@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import events, on
@@ -11,7 +11,6 @@ from textual.widget import Widget
 from agentdash.present.cells import Cell, Tone
 from agentdash.present.finding_filter import matcher, query_of_finding, query_of_group
 from agentdash.present.findings import (
-    CANNOT,
     Item,
     commands_of,
     item_cells,
@@ -19,6 +18,8 @@ from agentdash.present.findings import (
     item_title,
     items_of,
     need_a_person,
+    next_cells,
+    subject_words,
 )
 from agentdash.state.query import Query, QueryError, parse
 from agentdash.state.store import Changes
@@ -40,11 +41,13 @@ WELL = "Nothing needs a person. Findings would be here, by common cause, with th
 NO_MATCH = "No finding matches the filter: esc clears it."
 ALL_ASIDE = "Everything that was found is put aside: A shows it."
 
+VISIBLE_AT_MOST = 50
+"""Workspaces of the selected group that are read more often."""
 COLUMNS = (
     Column("sign", "", 1, priority=100),
     Column("rule", "RULE", 6, priority=90),
-    Column("what", "WHAT", min_width=20, flex=4, priority=95),
-    Column("where", "WHERE", min_width=14, flex=4, priority=80, cut="middle"),
+    Column("what", "WHAT", width=36, min_width=20, flex=3, priority=95),
+    Column("where", "WHERE", width=44, min_width=14, flex=3, priority=80, cut="middle"),
     Column("count", "ON", 4, align="right", priority=60),
     Column("since", "FOR", 4, align="right", priority=70),
 )
@@ -75,6 +78,7 @@ class TriageScreen(BaseScreen):
         yield Grid(id="triage-grid", empty=WAITING, signs=signs)
         yield StatusLine(id="finding-title", signs=signs)
         yield Facts(id="finding-facts", signs=signs)
+        yield StatusLine(id="finding-next", signs=signs)
 
     @property
     def grid(self) -> Grid:
@@ -168,14 +172,17 @@ class TriageScreen(BaseScreen):
         item, context = self.item, self.context
         title = self.query_one("#finding-title", StatusLine)
         facts = self.query_one("#finding-facts", Facts)
+        step = self.query_one("#finding-next", StatusLine)
         if item is None:
             title.show([])
+            step.show([])
             facts.set_facts([])
             return
         now = context.now()
         title.show([item_title(item, now, context.glyphs)])
         group = self._groups.get(item.finding.group or "") if item.finding is not None else None
-        facts.set_facts(facts_of(item_facts(item, now, group=group, glyphs=context.glyphs)))
+        step.show(next_cells(item, context.glyphs))
+        facts.set_facts(facts_of(item_facts(item, now, group=group, glyphs=context.glyphs, skip_steps=1)))
 
     @on(Grid.RowHighlighted, "#triage-grid")
     def show_detail(self) -> None:
@@ -251,7 +258,7 @@ class TriageScreen(BaseScreen):
         if query:
             self.dash.show_fleet(query)
         else:
-            self.say(f"this is about {item.finding.subject.title}, which is no row of the fleet")
+            self.say(f"this is about {subject_words(item.finding.subject)}, which is no row of the fleet")
 
     def do_unfold(self) -> None:
         """space"""
@@ -425,16 +432,6 @@ class TriageScreen(BaseScreen):
         """To the list."""
         self.grid.focus()
 
-    def title_cells(self) -> tuple[Sequence[Cell], Sequence[Cell]]:
-        """Of every view."""
-        return super().title_cells()
-
-
-VISIBLE_AT_MOST = 50
-
 
 def _holds(group: Item, member: Item) -> bool:
     return any(f.id == member.key for f in group.findings)
-
-
-__all__ = ["CANNOT", "TriageScreen"]
