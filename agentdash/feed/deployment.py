@@ -13,6 +13,7 @@ from immutables import Map
 
 from agentdash.api import errors, schema
 from agentdash.api.client import Client
+from agentdash.api.exchange import Answer
 from agentdash.api.sources import (
     AgentLogSource,
     BuildLogSource,
@@ -36,6 +37,19 @@ CONVERTED_AT_ONCE = 64 * 1024
 """Answers larger than this are converted in a thread: a page of 100 workspaces takes longer than a frame."""
 LINES_AT_ONCE = 500
 PATH = "/api/v2/workspaces"
+METADATA_KEY = "include_agent_metadata"
+METADATA_KEYS = (
+    "cpu",
+    "0_cpu",
+    "cpu_usage",
+    "0_cpu_usage",
+    "mem",
+    "memory",
+    "1_memory",
+    "ram_usage",
+    "1_ram_usage",
+)
+"""Keys under which templates usually tell processor and memory; a key that an agent does not have costs nothing."""
 
 
 class Deployment(SurroundingsReader):
@@ -45,6 +59,7 @@ class Deployment(SurroundingsReader):
         super().__init__(client)
         self._client = client
         self._clock = clock
+        self._without_metadata: str | None = None
         self._pages: OrderedDict[tuple[str, int, int], tuple[bytes, Page]] = OrderedDict()
 
     # -- who and what ---------------------------------------------------------------------------------------------
@@ -85,9 +100,7 @@ class Deployment(SurroundingsReader):
     async def page(self, query: str, limit: int, offset: int) -> Page:
         """A page of workspaces; bytes equal to the last time's are not decoded again."""
         began = self._clock.monotonic()
-        answer = await self._client.request(
-            "GET", PATH, query={"q": query or None, "limit": limit, "offset": offset}
-        )
+        answer = await self._ask_page(query, limit, offset)
         took_s = self._clock.monotonic() - began
         key = (query, limit, offset)
         digest = hashlib.blake2b(answer.body, digest_size=16).digest()
@@ -106,6 +119,27 @@ class Deployment(SurroundingsReader):
         if len(self._pages) > PAGES_REMEMBERED:
             self._pages.popitem(last=False)
         return page
+
+    async def _ask_page(self, query: str, limit: int, offset: int) -> Answer:
+        """Ask for a page, with metadata where the server can add it (≈2.37, contract: fleet.md §1.1)."""
+        wanted = [query, *(f"include_agent_metadata:{key}" for key in self._metadata_keys())]
+        parameters = {
+            "q": " ".join(word for word in wanted if word) or None,
+            "limit": limit,
+            "offset": offset,
+        }
+        try:
+            return await self._client.request("GET", PATH, query=parameters)
+        except errors.BadRequest as error:
+            if len(wanted) == 1 or not error.names(METADATA_KEY):
+                raise
+        # An older server refuses a newer key of the search: without it until its version changes.
+        self._without_metadata = self._client.server_version.text
+        return await self._client.request("GET", PATH, query=parameters | {"q": query or None})
+
+    def _metadata_keys(self) -> tuple[str, ...]:
+        refused = self._without_metadata
+        return () if refused is not None and refused == self._client.server_version.text else METADATA_KEYS
 
     async def count(self, query: str) -> int:
         """How many match, for 30 bytes."""

@@ -246,6 +246,8 @@ def _workspaces_read(state: State, event: ev.WorkspacesRead, changes: Changes) -
             continue  # a stream has spoken since this answer was asked for
         seen[new.id] = Seen(event.at, event.via)
         merged = _with_previous_agents(old, new)
+        if old is not None and event.via not in ("page", "query"):
+            merged = _with_known_metadata(old, merged)
         if old is None:
             _enter(merged, homes)
         elif merged == old:
@@ -272,6 +274,18 @@ def _with_previous_agents(old: Workspace | None, new: Workspace) -> Workspace:
     if old is None or new.agents or not new.build.is_active or not old.agents:
         return new
     return replace(new, agents=old.agents, agents_are_previous=True)
+
+
+def _with_known_metadata(old: Workspace, new: Workspace) -> Workspace:
+    """Only the list tells metadata along; what a watch or a single answer leaves out is not gone."""
+    known = {agent.id: agent.metadata for agent in old.agents if agent.metadata}
+    if not known:
+        return new
+    agents = tuple(
+        replace(agent, metadata=known[agent.id]) if agent.id in known and not agent.metadata else agent
+        for agent in new.agents
+    )
+    return replace(new, agents=agents)
 
 
 def _enter(workspace: Workspace, homes: Any) -> None:
