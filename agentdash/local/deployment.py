@@ -105,6 +105,7 @@ class Deployment:
 
     def add_version(self, version: TemplateVersion, *, is_active: bool = True) -> TemplateVersion:
         """Register a template version and, if wanted, make it the active one."""
+        version.job.template_version_id = version.id
         self.versions[version.id] = version
         if is_active:
             self.templates[version.template_id].active_version_id = version.id

@@ -73,10 +73,15 @@ def authcheck(deployment: Deployment, user: User, check: dict[str, object]) -> b
         allowed = {"read"} if kind == "workspace" else _PREBUILD_BY_TEMPLATE_ADMIN
         if action in allowed:
             return True
+    in_organization = str(subject.get("organization_id") or "") in user.organization_ids
+    if in_organization and is_org_admin(user):
+        if kind == "workspace" and action in _FOREIGN_BY_ORG_ADMIN:
+            return True
+        if kind == "provisioner_daemon":
+            return True
     if kind == "workspace":
         # Own workspaces are granted per organization: without one the answer is no, as recorded.
         mine = str(subject.get("owner_id") or "") in {"me", user.id}
-        in_organization = str(subject.get("organization_id") or "") in user.organization_ids
         return mine and (in_organization or bool(subject.get("any_org")))
     if kind in {"template", "provisioner_daemon"} and is_template_admin(user):
         return True

@@ -75,6 +75,7 @@ def deployment_routes() -> list[Route]:
         (f"{_API}/templateversions/{{version_id}}/presets", presets, "GET"),
         (f"{_API}/prebuilds/settings", get_prebuild_settings, "GET"),
         (f"{_API}/prebuilds/settings", put_prebuild_settings, "PUT"),
+        (f"{_API}/deployment/config", deployment_config, "GET"),
         (f"{_API}/debug/health", debug_health, "GET"),
         (f"{_API}/debug/health/settings", health_settings, "GET"),
     )
@@ -328,6 +329,21 @@ async def put_prebuild_settings(request: Request) -> Response:
         return Response(status_code=304)
     deployment.prebuilds_paused = wanted
     return CoderJSONResponse({"reconciliation_paused": wanted})
+
+
+async def deployment_config(request: Request) -> Response:
+    """`GET /deployment/config`: owners and auditors; of all options those of the reconciler (nanoseconds)."""
+    viewer = viewer_of(request)
+    if not (rights.is_owner_role(viewer) or "auditor" in viewer.roles):
+        raise forbidden()
+    minute = 60 * 10**9
+    prebuilds = {
+        "reconciliation_interval": minute,
+        "reconciliation_backoff_interval": minute,
+        "reconciliation_backoff_lookback": 60 * minute,
+        "failure_hard_limit": 3,
+    }
+    return CoderJSONResponse({"config": {"workspace_prebuilds": prebuilds}, "options": []})
 
 
 async def invalidate_prebuilds(request: Request) -> Response:
