@@ -8,9 +8,12 @@
     ├── JsonSyntaxError        the byte stream is not JSON
     ├── MuxError               a yamux session cannot do what was asked of it
     │   ├── SessionOverError   it has ended, or takes no new streams
+    │   ├── MuxEndedError      its connection has gone
     │   ├── StreamOverError    no such stream, or this side of it is closed
     │   └── TooManyStreamsError  the peer has not accepted the last ones yet
     └── CallError              a dRPC call cannot do what was asked of it
+        ├── CallBrokenError    the peer broke the rules, or went in the middle
+        └── CallFailedError    the server's answer is an error
 
 No error text repeats the payload beyond a short excerpt: payloads are foreign and may hold secrets.
 """
@@ -55,6 +58,10 @@ class SessionOverError(MuxError):
     """The session has ended, or one side said that it takes no new streams."""
 
 
+class MuxEndedError(MuxError):
+    """The connection of a session has gone; the text says how, as far as it is known."""
+
+
 class StreamOverError(MuxError):
     """There is no such stream, or it was closed in this direction."""
 
@@ -65,3 +72,16 @@ class TooManyStreamsError(MuxError):
 
 class CallError(WireError):
     """Asked of a dRPC call what its state or the limits forbid."""
+
+
+class CallBrokenError(CallError):
+    """The peer broke the rules of a call, or left it in the middle."""
+
+
+class CallFailedError(CallError):
+    """The server's answer is an error; `text` is foreign. Almost all have code 0."""
+
+    def __init__(self, text: str, code: int = 0) -> None:
+        super().__init__(text)
+        self.text = text
+        self.code = code
