@@ -63,7 +63,7 @@ class Thresholds:
     slow_age_s: float = 86_400
     created_s: float = 60
     no_log_s: float = 60
-    logins_wait_s: float = 120
+    logins_wait_s: float = 30
     baseline_samples: float = 5
     baseline_kept: float = 20
     # Running

@@ -6,7 +6,7 @@ from agentdash.triage.cases import AgentCase, Case, Outcome
 from agentdash.triage.clock import older
 from agentdash.triage.finding import Evidence, Subject
 from agentdash.triage.rules.registry import agent_rule, deployment_rule
-from agentdash.triage.rules.scripts import connected_since
+from agentdash.triage.rules.running import connected_since
 
 _ON_ITS_WAY = frozenset({"created", "starting"})
 

@@ -15,7 +15,7 @@ from agentdash.triage.finding import Confidence, Evidence, Severity
 from agentdash.triage.memory import UNANSWERED, Held
 from agentdash.triage.rules.connect import is_deaf
 from agentdash.triage.rules.registry import agent_rule
-from agentdash.triage.rules.scripts import is_starting, starting_s, unfinished
+from agentdash.triage.rules.running import is_starting, starting_s, unfinished
 from agentdash.triage.starts import is_last_run, start_began
 
 FOLDER_LABEL = "devcontainer.local_folder"

@@ -11,7 +11,7 @@ from agentdash.triage.finding import Confidence, Evidence, Severity, Subject
 from agentdash.triage.memory import is_unanswered
 from agentdash.triage.rules.connect import STOPPING
 from agentdash.triage.rules.registry import agent_rule, deployment_rule
-from agentdash.triage.rules.scripts import connected_since
+from agentdash.triage.rules.running import connected_since
 
 REFUSED_UPGRADE = frozenset({200, 400, 426, 501, 502, 503, 504})
 LEAST_AGE_S = 5.0

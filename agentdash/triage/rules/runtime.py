@@ -10,7 +10,7 @@ from agentdash.triage.cases import AgentCase, Outcome, WorkspaceCase
 from agentdash.triage.clock import known, older, span_s, within, words
 from agentdash.triage.finding import Confidence, Evidence, Severity
 from agentdash.triage.rules.registry import agent_rule, workspace_rule
-from agentdash.triage.rules.scripts import connected_since
+from agentdash.triage.rules.running import connected_since
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _PAIR = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]?i?B?)\s*/\s*(\d+(?:\.\d+)?)\s*([KMGTP]?i?B?)", re.IGNORECASE)

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
-
-from agentdash.state.model import LogLine, Script
+from agentdash.state.model import Script
 from agentdash.triage.cases import AgentCase, Outcome, PoolCase, WorkspaceCase
 from agentdash.triage.claims import Claim
-from agentdash.triage.clock import age_s, known, latest, older, span_s, within, words
-from agentdash.triage.evidence import Telling, telling_line, waits_for_unit
+from agentdash.triage.clock import known, older, span_s, within, words
+from agentdash.triage.evidence import waits_for_unit
 from agentdash.triage.finding import Confidence, Evidence, Finding, Severity
 from agentdash.triage.rules.registry import agent_rule, pool_rule, workspace_rule
+from agentdash.triage.rules.running import (
+    connected_since,
+    failed_scripts,
+    is_starting,
+    last_line,
+    lifecycle_at,
+    script_proofs,
+    start_limit_s,
+    starting_s,
+    telling,
+    unfinished,
+    worse,
+)
 from agentdash.triage.starts import is_last_run, is_second_start, start_began
 from agentdash.triage.verdict import script_result
 
-_ENDED_BADLY = frozenset({"start_error", "start_timeout"})
 _EXIT = {
     126: "exit 126: the file is not executable",
     127: "exit 127: a program was not found",
@@ -23,99 +32,6 @@ _EXIT = {
     139: "exit 139: a program crashed",
     -1: "killed by a signal",
 }
-
-
-def is_starting(case: AgentCase) -> bool:
-    """Whether its start scripts run."""
-    return case.is_up and case.agent.status == "connected" and case.agent.lifecycle == "starting"
-
-
-def starting_s(case: AgentCase) -> float | None:
-    """Seconds since this start began, by the server's clock; None if that is not known."""
-    return age_s(start_began(case.agent, case.agent_history), case.now)
-
-
-def start_limit_s(case: AgentCase) -> float:
-    """How long a start may take."""
-    usual = case.usual(f"ready:{case.agent.name}")
-    return max(case.limits.script_s, case.limits.slow_factor * usual.median_s if usual else 0.0)
-
-
-def unfinished(case: AgentCase) -> list[Script]:
-    """Start scripts without a result of this start; after a restart of the agent old results do not count."""
-    scripts = [s for s in case.agent.scripts if s.run_on_start and not s.is_devcontainer]
-    if not is_second_start(case.agent, case.agent_history):
-        return [s for s in scripts if s.status is None]
-    began = start_began(case.agent, case.agent_history)
-    quiet = []
-    for script in scripts:
-        if script.status is not None and not is_last_run(case.agent, script, case.agent_history):
-            continue
-        lines = case.lines_of(script)
-        has_spoken = lines is not None and any(
-            ln.at is not None and began is not None and ln.at >= began for ln in lines
-        )
-        if script.status is None or not has_spoken:
-            quiet.append(script)
-    return quiet
-
-
-def failed_scripts(case: AgentCase, status: str) -> list[Script]:
-    """Start scripts of this start with that result; empty where the result may be of a later scheduled run."""
-    agent = case.agent
-    if agent.lifecycle not in _ENDED_BADLY and agent.lifecycle != "starting":
-        return []
-    return [
-        s
-        for s in agent.scripts
-        if s.status == status
-        and s.run_on_start
-        and not s.is_devcontainer
-        and not is_last_run(agent, s, case.agent_history)
-    ]
-
-
-def telling(case: AgentCase, script: Script) -> Telling | None:
-    """The line of a script's log that matters."""
-    lines = case.lines_of(script)
-    return telling_line(lines, exit_code=script.exit_code) if lines else None
-
-
-def script_proofs(case: AgentCase, scripts: Sequence[Script]) -> Iterator[Evidence | None]:
-    """Results of scripts and the lines that matter, at most of three."""
-    for script in scripts[:3]:
-        yield Evidence(
-            _ended(case, script), f"{script.name}: {script_result(script)}", "agent.scripts.status"
-        )
-        found = telling(case, script)
-        if found is not None:
-            yield case.line_proof(found.line, script.name)
-
-
-def _ended(case: AgentCase, script: Script) -> datetime | None:
-    """When a script was seen to end; else when its first run ended, by the agent's clock."""
-    seen = next((c.at for c in reversed(case.agent_history) if c.what == f"script:{script.name}"), None)
-    if seen is not None:
-        return seen
-    fact = case.facts.deployment.timings.get(case.build.id)
-    for timing in fact.value.scripts if fact is not None and fact.value is not None else ():
-        if timing.agent_id == case.agent.id and timing.name == script.name:
-            return timing.ended_at
-    return None
-
-
-def _last(lines: Sequence[LogLine]) -> LogLine | None:
-    return next((ln for ln in reversed(lines) if ln.text.strip()), None)
-
-
-def _worse(case: WorkspaceCase, usual: Severity) -> Severity:
-    return Severity.UNUSABLE if case.workspace.is_prebuild else usual
-
-
-def _lifecycle_at(case: AgentCase) -> datetime | None:
-    state = case.agent.lifecycle
-    changes = reversed(case.agent_history)
-    return next((c.at for c in changes if c.what == "lifecycle" and c.new == state), None)
 
 
 @agent_rule("S01")
@@ -146,7 +62,7 @@ def _runs_on(case: AgentCase) -> Finding | None:
         limit = f"timeout {words(script.timeout_s)}" if script.timeout_s else "no timeout"
         proofs.append(Evidence(None, f"{script.name}: no result yet, {limit}", "agent.scripts"))
         lines = case.lines_of(script)
-        last = _last(lines) if lines else None
+        last = last_line(lines) if lines else None
         proofs.append(case.line_proof(last, script.name) if last is not None else None)
     if usual is not None:
         proofs.append(
@@ -155,7 +71,7 @@ def _runs_on(case: AgentCase) -> Finding | None:
     names = ", ".join(s.name for s in guilty[:3])
     return case.find(
         "S01",
-        severity=_worse(case, Severity.FAILED),
+        severity=worse(case, Severity.FAILED),
         since=began,
         title=f"{names} runs on and on" if names else "Start runs on and on",
         suspect=guilty[0].name if guilty else "",
@@ -175,12 +91,12 @@ def timed_out(case: AgentCase) -> Outcome:
     limit = f" after {words(late[0].timeout_s)}" if late and late[0].timeout_s else ""
     yield case.find(
         "S02",
-        severity=_worse(case, Severity.FAILED),
-        since=_lifecycle_at(case),
+        severity=worse(case, Severity.FAILED),
+        since=lifecycle_at(case),
         title=f"{late[0].name} timed out{limit}" if late else "",
         suspect=late[0].name if late else "",
         evidence=[
-            case.proof("lifecycle_state", case.agent.lifecycle, _lifecycle_at(case)),
+            case.proof("lifecycle_state", case.agent.lifecycle, lifecycle_at(case)),
             *script_proofs(case, late),
         ],
     )
@@ -203,14 +119,14 @@ def failed(case: AgentCase) -> Outcome:
     same = _others_failing(case, first) if first is not None else ""
     yield case.find(
         "S03",
-        severity=_worse(case, Severity.FAILED),
-        since=_lifecycle_at(case),
+        severity=worse(case, Severity.FAILED),
+        since=lifecycle_at(case),
         title=f"{first.name} failed: {script_result(first)}" if first is not None else "",
         suspect=first.name if first is not None else "",
         confidence=Confidence.CERTAIN if bad else Confidence.LIKELY,
         causes=causes,
         evidence=[
-            case.proof("lifecycle_state", agent.lifecycle, _lifecycle_at(case)),
+            case.proof("lifecycle_state", agent.lifecycle, lifecycle_at(case)),
             *script_proofs(case, bad),
             Evidence(None, same, "agents of the same template version") if same else None,
         ],
@@ -258,11 +174,11 @@ def pipes_open(case: AgentCase) -> Outcome:
         yield case.find(
             "S04",
             severity=Severity.UNUSABLE if keeps_out else None,
-            since=_lifecycle_at(case),
+            since=lifecycle_at(case),
             title=f"{left[0].name} left its output open",
             suspect=left[0].name,
             evidence=[
-                case.proof("lifecycle_state", agent.lifecycle, _lifecycle_at(case)),
+                case.proof("lifecycle_state", agent.lifecycle, lifecycle_at(case)),
                 *script_proofs(case, left),
             ],
         )
@@ -318,19 +234,6 @@ def never_starts(case: AgentCase) -> Outcome:
     )
 
 
-def connected_since(case: AgentCase) -> tuple[datetime | None, bool]:
-    """Since when it is connected, and whether that is exact: only the first connect is on the wire."""
-    agent = case.agent
-    for change in reversed(case.agent_history):
-        if change.what == "status":
-            return (change.at, True) if change.new == "connected" else (None, False)
-        if change.what == "agent":
-            break
-    if known(agent.disconnected_at) is None:
-        return agent.first_connected_at, True
-    return latest(agent.first_connected_at, agent.disconnected_at), False
-
-
 @agent_rule("S07")
 def logins_wait(case: AgentCase) -> Outcome:
     """Logins wait for a start script."""
@@ -379,8 +282,8 @@ def stop_failed(case: AgentCase) -> Outcome:
     agent = case.agent
     if agent.lifecycle in ("shutdown_error", "shutdown_timeout"):
         text = "took too long" if agent.lifecycle == "shutdown_timeout" else "failed"
-        proof = case.proof("lifecycle_state", agent.lifecycle, _lifecycle_at(case))
-        yield case.find("S09", since=_lifecycle_at(case), title=f"Stop script {text}", evidence=[proof])
+        proof = case.proof("lifecycle_state", agent.lifecycle, lifecycle_at(case))
+        yield case.find("S09", since=lifecycle_at(case), title=f"Stop script {text}", evidence=[proof])
 
 
 @workspace_rule("S09")
@@ -409,7 +312,7 @@ def waits_for_other(case: AgentCase) -> Outcome:
         if line is not None:
             yield case.find(
                 "S10",
-                severity=_worse(case, Severity.FAILED),
+                severity=worse(case, Severity.FAILED),
                 since=start_began(case.agent, case.agent_history),
                 suspect=script.name,
                 title=f"{script.name} waits for another unit",

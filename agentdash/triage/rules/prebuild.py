@@ -1,0 +1,273 @@
+"""Single prebuilds: stuck, lost, left over (contract: triage.md §4.1)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from agentdash.api.schema import Lifecycle
+from agentdash.state.model import PREBUILDS_USER_ID, Agent
+from agentdash.triage.cases import Outcome, PoolCase, WorkspaceCase
+from agentdash.triage.clock import known, latest, older
+from agentdash.triage.finding import Confidence, Evidence, Severity
+from agentdash.triage.pools import is_eligible
+from agentdash.triage.rules.connect import is_deaf
+from agentdash.triage.rules.queue import QUOTA
+from agentdash.triage.rules.registry import workspace_rule
+from agentdash.triage.rules.wording import first_line
+from agentdash.triage.verdict import effective_status
+
+_NEVER_READY = frozenset({"start_error", "start_timeout"})
+
+
+def promoted_before(case: PoolCase, active_version_id: str) -> tuple[datetime | None, bool]:
+    """A time by which the active version was active, and whether that is proven by a prebuild made of it."""
+    made = [
+        w.created_at
+        for pool in case.facts.pools
+        if pool.version_id == active_version_id
+        for w in pool.prebuilds
+        if known(w.created_at) is not None
+    ]
+    if made:
+        return min(at for at in made if at is not None), True
+    version = case.facts.version(active_version_id)
+    return (None if version is None else version.created_at), False
+
+
+def _is_not_ready(agent: Agent) -> bool:
+    return agent.lifecycle in Lifecycle.ALL and agent.lifecycle != "ready"
+
+
+@workspace_rule("P07")
+def never_ready(case: WorkspaceCase) -> Outcome:
+    """Runs, and is never ready."""
+    if not case.workspace.is_prebuild or not case.is_up:
+        return
+    late = [a for a in case.roots if _is_not_ready(a)]
+    if not late:
+        return
+    at_once = [a for a in late if a.lifecycle in _NEVER_READY or _has_timed_out(a, case)]
+    agent = (at_once or late)[0]
+    usual = case.usual(f"ready:{agent.name}")
+    limit = max(case.limits.prebuild_ready_s, case.limits.slow_factor * usual.median_s if usual else 0.0)
+    if not at_once and not older(case.job.completed_at, case.now, limit):
+        return
+    same = _same_state(case, agent)
+    yield case.find(
+        "P07",
+        since=case.job.completed_at,
+        suspect=agent.name,
+        evidence=[
+            case.build_proof(
+                "job.completed_at", f"build {case.build.number} succeeded", case.job.completed_at
+            ),
+            *(
+                Evidence(None, f"{a.name}: {a.status}, {a.lifecycle}", "agent.lifecycle_state")
+                for a in late[:3]
+            ),
+            Evidence(None, same, "prebuilds of the same preset") if same else None,
+        ],
+    )
+
+
+def _has_timed_out(agent: Agent, case: WorkspaceCase) -> bool:
+    if known(agent.created_at) is None or known(agent.first_connected_at) is not None:
+        return False
+    return effective_status(agent, case.now) == "timeout"
+
+
+def _same_state(case: WorkspaceCase, agent: Agent) -> str:
+    pool = next((p for p in case.facts.pools if p.preset_id == case.build.preset_id), None)
+    others = [w for w in pool.running if w.id != case.workspace.id] if pool is not None else []
+    alike = sum(
+        any(a.name == agent.name and a.lifecycle == agent.lifecycle for a in w.agents) for w in others
+    )
+    return f"{alike} of {len(others)} others are {agent.lifecycle} too" if others else ""
+
+
+@workspace_rule("P08")
+def claimable_and_gone(case: WorkspaceCase) -> Outcome:
+    """Can be claimed, but its agent is gone."""
+    if not case.workspace.is_prebuild or not is_eligible(case.workspace) or is_deaf(case):
+        return
+    gone = [a for a in case.roots if a.status == "disconnected"]
+    since = latest(*(t for a in gone for t in (a.disconnected_at, a.last_connected_at)))
+    if not gone or not older(since, case.now, case.limits.prebuild_lost_s):
+        return
+    yield case.find(
+        "P08",
+        since=since,
+        suspect=gone[0].name,
+        evidence=[
+            *(
+                Evidence(a.disconnected_at, f"{a.name} lost, lifecycle ready", "agent.status")
+                for a in gone[:3]
+            ),
+            Evidence(None, gone[0].health_reason, "agent.health.reason"),
+        ],
+    )
+
+
+@workspace_rule("P09")
+def sub_agent_not_ready(case: WorkspaceCase) -> Outcome:
+    """A sub-agent keeps it from being claimed."""
+    if not case.workspace.is_prebuild or not is_eligible(case.workspace):
+        return
+    late = [
+        a
+        for a in case.workspace.agents
+        if a.parent_id is not None
+        and _is_not_ready(a)
+        and older(a.created_at, case.now, case.limits.subagent_lost_s)
+    ]
+    if late:
+        yield case.find(
+            "P09",
+            since=late[0].created_at,
+            suspect=late[0].name,
+            confidence=Confidence.LIKELY,
+            evidence=[
+                Evidence(a.created_at, f"{a.name}: {a.status}, {a.lifecycle}", "agent.lifecycle_state")
+                for a in late[:3]
+            ],
+        )
+
+
+@workspace_rule("P11")
+def parked(case: WorkspaceCase) -> Outcome:
+    """Parked and forgotten."""
+    job = case.job
+    if not case.workspace.is_prebuild or case.build.transition != "stop" or job.status != "succeeded":
+        return
+    if older(job.completed_at, case.now, case.limits.parked_age_s):
+        who = case.build.initiator_name or "somebody"
+        proof = case.build_proof("initiator_name", f"stopped by {who}", job.completed_at)
+        yield case.find("P11", since=job.completed_at, evidence=[proof])
+
+
+@workspace_rule("P14")
+def old_version(case: WorkspaceCase) -> Outcome:
+    """Runs an old version: P14, or P12 where others of its version have been removed."""
+    workspace, build = case.workspace, case.build
+    active = workspace.template_active_version_id
+    if not workspace.is_prebuild or not case.is_up or not active or not build.template_version_id:
+        return
+    if build.template_version_id == active:
+        return
+    pool = next((p for p in case.facts.pools if p.preset_id == build.preset_id), None)
+    if pool is None:
+        return
+    promoted, is_proven = promoted_before(PoolCase(case.facts, pool), active)
+    if promoted is None:
+        yield case.cannot("P14", "when the active version was promoted is not known")
+        return
+    removed = _removed_since(case, promoted)
+    rule = "P12" if removed and len(pool.running) == 1 else "P14"
+    limit = case.limits.pool_left_intervals * case.facts.config.interval_s
+    if not older(promoted, case.now, case.limits.old_version_s if rule == "P12" else limit):
+        return
+    yield case.find(
+        rule,
+        since=promoted,
+        confidence=Confidence.CERTAIN if is_proven and rule == "P14" else Confidence.LIKELY,
+        evidence=[
+            Evidence(
+                workspace.created_at,
+                f"made of {build.template_version_name or 'an old version'}",
+                "workspace",
+            ),
+            Evidence(promoted, "another version was active by then", "prebuilds of the active version"),
+            Evidence(removed, "others of this template were removed", "provisionerjobs") if removed else None,
+        ],
+    )
+
+
+def _removed_since(case: WorkspaceCase, promoted: datetime) -> datetime | None:
+    """When a younger prebuild of the template was removed since, by the provisioner jobs."""
+    made = known(case.workspace.created_at)
+    gone = [
+        job.completed_at
+        for fact in case.facts.deployment.jobs.values()
+        for job in fact.value or ()
+        if job.initiator_id == PREBUILDS_USER_ID
+        and job.transition == "delete"
+        and job.status == "succeeded"
+        and job.template_name == case.workspace.template_name
+        and job.completed_at is not None
+        and job.completed_at >= promoted
+        and made is not None
+    ]
+    return latest(*gone)
+
+
+@workspace_rule("P15")
+def not_deleted(case: WorkspaceCase) -> Outcome:
+    """Its delete build failed."""
+    job = case.job
+    if not case.workspace.is_prebuild or case.build.transition != "delete":
+        return
+    if job.status in ("failed", "canceled"):
+        said = first_line(job.error) or job.status
+        proof = case.build_proof("job.error", said, job.completed_at)
+        yield case.find("P15", since=job.completed_at, suspect=said, evidence=[proof])
+
+
+@workspace_rule("P16")
+def quota(case: WorkspaceCase) -> Outcome:
+    """The quota is used up."""
+    job = case.job
+    if job.status != "failed" or job.error_code != QUOTA:
+        return
+    is_pool = case.workspace.is_prebuild or case.build.initiator_id == PREBUILDS_USER_ID
+    yield case.find(
+        "P16",
+        severity=None if is_pool else Severity.FAILED,
+        since=job.completed_at,
+        causes=["the group of the prebuilds user has no quota allowance"] if is_pool else (),
+        evidence=[
+            case.build_proof("job.error_code", QUOTA, job.completed_at),
+            case.build_proof("job.error", first_line(job.error)),
+            case.build_proof("daily_cost", f"daily cost {case.build.daily_cost}")
+            if case.build.daily_cost
+            else None,
+        ],
+    )
+
+
+@workspace_rule("P20")
+def without_agent(case: WorkspaceCase) -> Outcome:
+    """A prebuild without an agent."""
+    if not case.workspace.is_prebuild or not case.is_up or case.workspace.agents:
+        return
+    made = ", ".join(f"{r.type} {r.name}" for r in case.build.resources[:4]) or "nothing"
+    yield case.find(
+        "P20",
+        since=case.job.completed_at,
+        evidence=[
+            case.build_proof(
+                "job.completed_at", f"build {case.build.number} succeeded", case.job.completed_at
+            ),
+            case.build_proof("resources", f"it made {made}, and no agent"),
+        ],
+    )
+
+
+@workspace_rule("P21")
+def canceled_left(case: WorkspaceCase) -> Outcome:
+    """A canceled prebuild left over."""
+    job = case.job
+    if not case.workspace.is_prebuild or case.build.transition != "start" or known(job.canceled_at) is None:
+        return
+    if job.status in ("canceled", "failed"):
+        yield case.find(
+            "P21",
+            since=job.completed_at or job.canceled_at,
+            evidence=[
+                case.build_proof("job.canceled_at", "cancelled", job.canceled_at),
+                case.build_proof(
+                    "job.status",
+                    f"{job.status}: it {'ran' if job.started_at else 'was queued'}",
+                    job.completed_at,
+                ),
+            ],
+        )
