@@ -45,6 +45,7 @@ def small_deployment(clock: Clock | None = None) -> Deployment:
     template = Template(deployment.new_id(), "ops", "Ops", organization.id, now, now, user.id)
     deployment.add_template(template)
     version = TemplateVersion(deployment.new_id(), template.id, "v1", now, _done_job(deployment, user, now))
+    version.job.type, version.job.template_version_id = "template_version_import", version.id
     deployment.add_version(version)
     workspace = Workspace(deployment.new_id(), "alpha", user.id, organization.id, template.id, now, now, now)
     deployment.add_workspace(workspace)
@@ -90,6 +91,7 @@ def add_start_build(deployment: Deployment, workspace: Workspace) -> Agent:
     agent.scripts.append(Script(deployment.new_id(), source.id, "Startup Script", "true"))
     agent.metadata.append(MetadataItem("cpu", "CPU Usage", interval_s=3))
     resource.agents.append(agent)
+    build.job.workspace_build_id = build.id
     deployment.add_build(build)
     return agent
 

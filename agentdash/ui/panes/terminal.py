@@ -150,7 +150,7 @@ class TerminalPane(AgentPane):
             cells.append(Cell(f" {self.term.back} lines back", Tone.ACCENT))
         self.set_title_state(*cells)
         status = shell.status
-        self.set_freshness(str(status.state), _TONES[status.state])
+        self.set_freshness(str(status.state), _TONES.get(status.state, Tone.WARN))
 
     def _refresh_notice(self) -> None:
         cells = self._notice_cells()
@@ -168,7 +168,7 @@ class TerminalPane(AgentPane):
             sentence = status.sentence or str(status.state)
             if status.retry_at is not None:
                 sentence += f"; again in {countdown(status.retry_at, self.agent_screen.context.clock())}"
-            return [Cell(sentence, _TONES[status.state])]
+            return [Cell(sentence, _TONES.get(status.state, Tone.WARN))]
         if view.agent.lifecycle == "starting":
             return [Cell("start scripts still run: the workspace may not be ready", Tone.WARN)]
         if view.agent.lifecycle in ("start_error", "start_timeout"):

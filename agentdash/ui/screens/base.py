@@ -109,12 +109,14 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
 
     def time_passed(self, touched: set[str]) -> None:
         """Words that depend on time may read differently."""
-        self.refresh_content(Changes(), touched)
-        self.refresh_bars()
+        if self.is_mounted:  # a screen that has just been pushed has no lines yet
+            self.refresh_content(Changes(), touched)
+            self.refresh_bars()
 
     def judged(self) -> None:
         """There is a new diagnosis: the counts beside the views may differ."""
-        self.refresh_bars()
+        if self.is_mounted:
+            self.refresh_bars()
 
     # Bars
 
