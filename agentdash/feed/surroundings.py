@@ -198,20 +198,25 @@ class WorkspaceQuestions:
             self._missing.clear()
             self.refresh()
         for ask in self._due()[: int(self._earned())]:
+            if ask.kind in self._missing:
+                continue
             began = self._ctx.clock.monotonic()
             wait_s = await self._ask(ask)
-            # A slow server is asked less often: a second of its time is a question.
-            self._credit -= max(1.0, self._ctx.clock.monotonic() - began)
+            # A slow server is asked less often: it rests at least as long as it works for us.
+            self._credit -= max(1.0, 2 * (self._ctx.clock.monotonic() - began) * self._pace_per_s())
             if wait_s is not None:
                 return max(CASES_TICK_S, wait_s)
         return CASES_TICK_S
 
     def _earned(self) -> float:
         settings, now = self._ctx.settings, self._ctx.clock.monotonic()
-        self._credit += (now - self._credited_at) * settings.cases_per_minute / 60
+        self._credit += (now - self._credited_at) * self._pace_per_s()
         self._credit = min(self._credit, float(settings.cases_at_once))
         self._credited_at = now
         return max(0.0, self._credit)
+
+    def _pace_per_s(self) -> float:
+        return self._ctx.settings.cases_per_minute / 60
 
     def _due(self) -> list[Ask]:
         """What is to be asked now, in its order; what this server does not have is told at once."""
