@@ -11,8 +11,15 @@ from agentdash.cli import output
 from agentdash.cli.me_arguments import ME_HELP, add_me
 from agentdash.cli.output import EXIT_CODES_HELP, CliError, ExitCode
 
-COMMANDS = ("dashboard", "local", "fleet", "agent", "me", "doctor", "version")
+COMMANDS = ("dashboard", "local", "worlds", "fleet", "agent", "triage", "explain", "me", "doctor", "version")
 DEFAULT_COMMAND = "dashboard"
+
+
+TRIAGE_HELP = """for cron and CI:
+  agentdash triage --fail-on S1,S2       0 when all is well, 10 when there are such findings
+  agentdash triage --json -q is:prebuild | jq '.findings[] | select(.primary)'
+  with --watch it runs until ended; with --json it then writes one object a line
+  any other exit code means that the deployment could not be judged: see `agentdash --help`"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -108,6 +115,12 @@ def _parser() -> Parser:
     agent.add_argument("target", metavar="[OWNER/]WORKSPACE[.AGENT]", help="the agent")
     agent.add_argument("--json", action="store_true", dest="as_json", help="write JSON (schema 1)")
     agent.add_argument("--logs", type=_count, default=20, metavar="N", help="last N lines of its log (20)")
+    _add_triage(add("triage", "Tell what needs a person: findings with their proof and next step."))
+    explain = add("explain", "Tell about a rule of triage: when it holds, likely causes, what to do.")
+    explain.add_argument(
+        "rules", nargs="*", metavar="RULE", help="id such as S03; all are listed without one"
+    )
+    add("worlds", "List what `local --world` can play.")
     add_me(add("me", ME_HELP), add_to)
     add("doctor", "Check settings, terminal, connection and login, and say where each value came from.")
     add("version", "Tell the versions of agentdash and of what it is made of.")
@@ -153,6 +166,42 @@ def _add_flags(parser: argparse.ArgumentParser, *, is_top: bool) -> None:
     flag("--log-file", "file for the program's own log", metavar="FILE")
 
 
+def _add_triage(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = TRIAGE_HELP
+    parser.add_argument("--json", action="store_true", dest="as_json", help="write JSON (schema 1)")
+    parser.add_argument(
+        "--query", "-q", default="", help="filter, as in the dashboard: template:web health:bad"
+    )
+    parser.add_argument("--watch", action="store_true", help="go on reading; tell what comes and goes")
+    parser.add_argument(
+        "--every", type=_pause, default=60.0, metavar="SECONDS", help="between two reads of --watch (60)"
+    )
+    parser.add_argument(
+        "--fail-on",
+        type=_severities,
+        default=(),
+        metavar="S1,S2",
+        help="end with 10 when there are findings of these severities",
+    )
+    parser.add_argument(
+        "--schema", action="store_true", help="write the JSON schema of --json, and read nothing"
+    )
+
+
+def _severities(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip().upper() for part in text.split(",") if part.strip())
+    if not found or any(part not in ("S1", "S2", "S3", "S4") for part in found):
+        raise argparse.ArgumentTypeError("wants severities such as S1,S2")
+    return found
+
+
+def _pause(text: str) -> float:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 5 <= number <= 86_400:
+        raise argparse.ArgumentTypeError("wants seconds from 5 to 86400")
+    return float(number)
+
+
 def _add_local(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; a free one if not given")
     # For whoever starts it as a child: address and token are written to this file descriptor.
@@ -166,6 +215,9 @@ def _add_local(parser: argparse.ArgumentParser) -> None:
         help="also write the environment with which a program can act as that agent (this machine's)",
     )
     parser.add_argument("--seed", type=int, default=7, help="seed of the scripted fleet (7)")
+    parser.add_argument(
+        "--world", default="fleet", metavar="NAME", help="what to play (fleet); `agentdash worlds` lists all"
+    )
 
 
 def _count(text: str) -> int:

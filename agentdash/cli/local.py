@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,14 @@ def run(call: Call) -> int:
         raise CliError("--port wants a number from 0 to 65535", ExitCode.USAGE)
     try:
         return asyncio.run(
-            _serve(options.port, options.seed, options.handover_fd, _token_file(call), options.agent)
+            _serve(
+                options.port,
+                options.seed,
+                options.handover_fd,
+                _token_file(call),
+                acts_as=options.agent,
+                world_name=options.world,
+            )
         )
     except OSError as error:
         raise CliError(f"cannot serve: {error.strerror or error}") from None
@@ -44,23 +51,50 @@ def _token_file(call: Call) -> Path | None:
     return Path(named) if named else None
 
 
+def _known_world(name: str) -> str:
+    """The name of a world as it is written.
+
+    Raises:
+        CliError: There is none of that name.
+    """
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    from agentdash.local.worlds import world_names  # noqa: PLC0415
+
+    names = world_names()
+    wanted = name.lower()
+    if wanted not in names:
+        near = get_close_matches(wanted, names, 1)
+        hint = f"Did you mean {near[0]}?" if near else "`agentdash worlds` lists them"
+        raise CliError(f"there is no world {name}", ExitCode.USAGE, hint)
+    return wanted
+
+
 async def _serve(
-    port: int, seed: int, handover_fd: int | None, token_file: Path | None, acts_as: str | None
+    port: int,
+    seed: int,
+    handover_fd: int | None,
+    token_file: Path | None,
+    *,
+    acts_as: str | None,
+    world_name: str,
 ) -> int:
     from agentdash.local.deployment import Deployment  # noqa: PLC0415 - a server is a lot to import
     from agentdash.local.handover import write_handover  # noqa: PLC0415
     from agentdash.local.host import live_host  # noqa: PLC0415
     from agentdash.local.server import ServerOptions, serve_in_loop  # noqa: PLC0415
-    from agentdash.local.world import build_fleet  # noqa: PLC0415
     from agentdash.local.world import run as run_world  # noqa: PLC0415
+    from agentdash.local.worlds import FLEET, open_world  # noqa: PLC0415
 
     ended = _end_by_signal()
     deployment = Deployment(seed=seed)
-    world = build_fleet(deployment, seed)
-    async with (
-        serve_in_loop(deployment, options=ServerOptions(port=port)) as served,
-        live_host(served.runtime),
-    ):
+    world_name = _known_world(world_name)
+    world = open_world(world_name, deployment, seed)
+    async with AsyncExitStack() as stack:
+        served = await stack.enter_async_context(serve_in_loop(deployment, options=ServerOptions(port=port)))
+        if world_name == FLEET:
+            # A condition is played alone: what is wrong with this machine does not belong to it.
+            await stack.enter_async_context(live_host(served.runtime))
         moving = asyncio.create_task(run_world(world), name="world")
         try:
             if handover_fd is not None:
@@ -73,7 +107,7 @@ async def _serve(
                     _token_written(served.token, token_file) as place,
                     _acting_as(served, agent) as agent_environment,
                 ):
-                    output.say(_what_is_served(served, place))
+                    output.say(_what_is_served(served, place, world_name))
                     if agent_environment:
                         output.say(agent_environment)
                     output.flush()
@@ -157,9 +191,12 @@ async def _agent_named(served: Served, target: str) -> Agent:
     )
 
 
-def _what_is_served(served: Served, token_file: Path) -> str:
+def _what_is_served(served: Served, token_file: Path, world_name: str) -> str:
     """One line: what is served to whom, and how to get in."""
-    what = f"serving this machine, with a shell, and a scripted fleet at {served.url} to whoever can read {token_file}"
+    played = "this machine, with a shell, and a scripted fleet"
+    if world_name != "fleet":
+        played = f"the world {world_name}"
+    what = f"serving {played} at {served.url} to whoever can read {token_file}"
     return f"{what}: {shlex.join(['agentdash', '--url', served.url, '--token-file', str(token_file)])}"
 
 

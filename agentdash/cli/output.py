@@ -24,6 +24,8 @@ class ExitCode(IntEnum):
     """The deployment does not answer, or not like Coder."""
     REFUSED = 4
     """Not logged in, or not allowed."""
+    FOUND = 10
+    """Findings of a severity that `triage --fail-on` names."""
     BROKEN_PIPE = 141
     """Whoever read our output has gone."""
     INTERRUPTED = 130
@@ -36,6 +38,7 @@ EXIT_CODES_HELP = """exit codes:
   2    command line, environment or settings cannot be understood
   3    the deployment does not answer, or not like Coder
   4    not logged in, or not allowed
+  10   triage: there are findings of a severity named with --fail-on
   128+n  ended by signal n"""
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from agentdash.present.cells import EMPTY, MISSING, Cell, Span, Tone
 from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.tables import LabelledFact
-from agentdash.present.times import age, age_word, moment
+from agentdash.present.times import age, moment
 from agentdash.triage.catalogue import CATALOGUE
 from agentdash.triage.finding import Confidence, Diagnosis, Finding, Group, Severity, Subject
 from agentdash.triage.precedence import rank
@@ -234,6 +234,8 @@ def shared_words(group: Group, *, most: int = 3) -> str:
 def group_words(group: Group) -> str:
     """A group in a sentence, with counts on both sides and the lift."""
     text = f"{group.affected} of {group.affected_total} that share {shared_words(group)}"
+    if not group.others_total:
+        return f"{text}; there are no others to compare with"
     text += f", {group.others} of {group.others_total} of the rest"
     if math.isfinite(group.lift) and group.lift >= LIFT_TOLD:
         text += f": {group.lift:.0f} times as often"
@@ -266,6 +268,11 @@ def item_title(item: Item, now: datetime, glyphs: Glyphs = UNICODE) -> Cell:
         words.append("likely")
     text = f" {glyphs.separator} ".join(words)
     return glyphs.cell(Cell(text, severity_tone(item.severity), (Span(len(lead), len(text), Tone.PLAIN),)))
+
+
+def finding_title(finding: Finding, glyphs: Glyphs = UNICODE) -> str:
+    """Rule, title and subject in a line: `S03 Install failed: exit 127 · ada/web › main`."""
+    return glyphs.say(f"{finding.rule} {_titled(finding.title, finding)} · {subject_words(finding.subject)}")
 
 
 def item_facts(
@@ -346,26 +353,6 @@ def _subjects(findings: Sequence[Finding]) -> str:
 def _rule_title(rule: str) -> str:
     entry = CATALOGUE.get(rule)
     return "" if entry is None else entry.title
-
-
-# Plain lines, for a terminal without a screen
-
-
-def finding_lines(finding: Finding, now: datetime, group: Group | None = None) -> list[str]:
-    """A finding as lines of text: heading, evidence, causes, next steps."""
-    item = Item(finding.id, (finding,))
-    lines = [f"{finding.severity.label} {item_title(item, now).text}"]
-    facts = item_facts(item, now, group=group)
-    width = max((len(f.label) for f in facts), default=0)
-    for fact in facts:
-        extra = f"  [{fact.extra.text}]" if fact.extra.text else ""
-        lines.append(f"     {fact.label.ljust(width)}  {fact.value.text.strip()}{extra}".rstrip())
-    return lines
-
-
-def since_words(finding: Finding, now: datetime) -> str:
-    """`for 38m`; empty where it is not known since when."""
-    return "" if finding.since is None else f"for {age_word(finding.since, now)}"
 
 
 def commands_of(item: Item) -> list[str]:

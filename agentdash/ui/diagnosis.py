@@ -17,7 +17,7 @@ from agentdash.present.findings import Item, items_of, need_a_person
 from agentdash.present.pools import PoolView, pool_views, unhealthy
 from agentdash.record.acks import Acks, Standing, file_of
 from agentdash.state.store import State
-from agentdash.triage.diagnose import look
+from agentdash.triage.diagnose import diagnose, look
 from agentdash.triage.facts import Facts
 from agentdash.triage.finding import Diagnosis, Finding
 from agentdash.triage.memory import Memory
@@ -55,6 +55,12 @@ class Eyes:
         """Judge a state. One call at a time; safe in a thread, since all values are frozen."""
         facts = Facts(state, now, state.deployment, memory=self.memory, thresholds=self.thresholds)
         diagnosis, self.memory = look(facts)
+        return View(facts, diagnosis, pool_views(facts, diagnosis, now))
+
+    def glance(self, state: State, now: datetime) -> View:
+        """Judge a single read, which has no past of its own: rules that need one say that they cannot know."""
+        facts = Facts(state, now, state.deployment, thresholds=self.thresholds)
+        diagnosis = diagnose(facts)
         return View(facts, diagnosis, pool_views(facts, diagnosis, now))
 
 
