@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import nlargest
+from operator import itemgetter
 from statistics import median
 
 from immutables import Map
@@ -18,6 +19,8 @@ from immutables import Map
 from agentdash.state.freshness import Fact
 from agentdash.state.model import Timings, Workspace
 from agentdash.triage.clock import known, span_s
+
+SPARE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +60,22 @@ def learn(
         least: Samples needed before anything is called usual.
         kept: Newest samples that are looked at.
     """
-    samples: defaultdict[tuple[str, str], list[tuple[datetime, float]]] = defaultdict(list)
+    started: defaultdict[str, list[tuple[datetime, str, Workspace]]] = defaultdict(list)
     for workspace in workspaces:
         build = workspace.build
         at = known(build.job.completed_at)
-        if at is None or build.status != "running" or build.transition != "start":
-            continue
-        read = timings.get(build.id)
-        steps = [*_steps(workspace), *(timed_steps(read.value) if read is not None and read.value else ())]
-        for step, seconds in steps:
-            for scope in {build.template_version_id, workspace.template_id}:
-                if scope:
-                    samples[scope, step].append((at, seconds))
+        if at is not None and build.status == "running" and build.transition == "start":
+            started[build.template_version_id].append((at, workspace.id, workspace))
+    samples: defaultdict[tuple[str, str], list[tuple[datetime, float]]] = defaultdict(list)
+    for version, members in started.items():
+        # Not every one of these has every step, so some more are looked at than are kept.
+        for at, _, workspace in nlargest(SPARE * kept, members, key=itemgetter(0, 1)):
+            read = timings.get(workspace.build.id)
+            timed = timed_steps(read.value) if read is not None and read.value is not None else ()
+            for step, seconds in (*_steps(workspace), *timed):
+                for scope in {version, workspace.template_id}:
+                    if scope:
+                        samples[scope, step].append((at, seconds))
     return Baseline({key: _figures(found, kept) for key, found in samples.items()}, least)
 
 

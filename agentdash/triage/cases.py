@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from agentdash.state.model import Agent, Build, Job, LogLine, Script, Transition, Workspace
@@ -262,14 +262,6 @@ class PoolCase(Case):
             f"starting {len(pool.starting)}, failed {len(pool.failed)}"
         )
         return Evidence(None, text, "presets, workspaces owner:prebuilds")
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A rule that can be judged: its id and its function."""
-
-    id: str
-    check: Callable[..., Outcome] = field(repr=False)
 
 
 def _steps(steps: Iterable[tuple[str, str]], words: dict[str, str]) -> Iterator[Step]:

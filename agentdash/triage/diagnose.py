@@ -13,7 +13,7 @@ from typing import Any
 from agentdash.state.freshness import Fact, Freshness
 from agentdash.state.model import Workspace
 from agentdash.triage import rules  # noqa: F401 - registers them
-from agentdash.triage.cases import AgentCase, Case, PoolCase, Rule, WorkspaceCase
+from agentdash.triage.cases import AgentCase, Case, PoolCase, WorkspaceCase
 from agentdash.triage.catalogue import CATALOGUE
 from agentdash.triage.facts import Facts
 from agentdash.triage.facts import why as why_not
@@ -22,10 +22,11 @@ from agentdash.triage.groups import group
 from agentdash.triage.memory import Memory, remember
 from agentdash.triage.precedence import ACROSS, CONSEQUENCES, EXPLAINS, rank
 from agentdash.triage.rules.registry import (
-    AGENT_RULES,
     DEPLOYMENT_RULES,
     POOL_RULES,
-    WORKSPACE_RULES,
+    Rule,
+    agent_rules,
+    workspace_rules,
 )
 from agentdash.triage.rules.server import mass_loss
 
@@ -89,14 +90,18 @@ def _run(facts: Facts, blocked: dict[str, str]) -> Iterator[Finding | CannotKnow
 def _of_workspace(
     facts: Facts, workspace: Workspace, blocked: dict[str, str]
 ) -> Iterator[Finding | CannotKnow]:
-    yield from _all(WORKSPACE_RULES, WorkspaceCase(facts, workspace), blocked)
+    case = WorkspaceCase(facts, workspace)
+    build = workspace.build
+    yield from _all(workspace_rules(build.job.status, build.transition), case, blocked)
     if workspace.agents_are_previous:
         return
+    is_up = case.is_up
     for agent in workspace.agents:
-        yield from _all(AGENT_RULES, AgentCase(facts, workspace, agent), blocked)
+        known = agent_rules(agent.status, agent.lifecycle, is_up)
+        yield from _all(known, AgentCase(facts, workspace, agent), blocked)
 
 
-def _all(known: list[Rule], case: Case, blocked: dict[str, str]) -> Iterator[Finding | CannotKnow]:
+def _all(known: Iterable[Rule], case: Case, blocked: dict[str, str]) -> Iterator[Finding | CannotKnow]:
     for rule in known:
         if rule.id not in blocked:
             yield from rule.check(case)

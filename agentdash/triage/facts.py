@@ -5,6 +5,7 @@ Also tells why something cannot be known: refused, not licensed, an old server, 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -66,6 +67,25 @@ class Facts:
             least=int(limits.baseline_samples),
             kept=max(1, int(limits.baseline_kept)),
         )
+
+    @cached_property
+    def by_version(self) -> dict[str, tuple[Workspace, ...]]:
+        """Workspaces by template version id."""
+        found: defaultdict[str, list[Workspace]] = defaultdict(list)
+        for workspace in self.state.workspaces.values():
+            found[workspace.build.template_version_id].append(workspace)
+        return {version: tuple(members) for version, members in found.items() if version}
+
+    @cached_property
+    def relays_reported(self) -> tuple[int, int]:
+        """Connected root agents that report a relay, and how many connected root agents there are."""
+        told = [
+            bool(agent.latency)
+            for workspace in self.state.workspaces.values()
+            for agent in workspace.agents
+            if agent.status == "connected" and agent.parent_id is None
+        ]
+        return sum(told), len(told)
 
     @cached_property
     def config(self) -> PrebuildsConfig:

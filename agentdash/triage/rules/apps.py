@@ -11,7 +11,7 @@ from agentdash.triage.rules.running import connected_since
 _ON_ITS_WAY = frozenset({"created", "starting"})
 
 
-@agent_rule("W01")
+@agent_rule("W01", statuses=("connected",))
 def unhealthy(case: AgentCase) -> Outcome:
     """An app's health check fails."""
     agent = case.agent
@@ -44,7 +44,7 @@ def unhealthy(case: AgentCase) -> Outcome:
         )
 
 
-@agent_rule("W02")
+@agent_rule("W02", statuses=("connected",))
 def initializing(case: AgentCase) -> Outcome:
     """An app never becomes healthy."""
     agent = case.agent
@@ -75,7 +75,7 @@ def initializing(case: AgentCase) -> Outcome:
         )
 
 
-@agent_rule("W03")
+@agent_rule("W03", statuses=("disconnected", "timeout"))
 def stale(case: AgentCase) -> Outcome:
     """The health of apps is the last one known."""
     agent = case.agent

@@ -18,7 +18,7 @@ REAPED = "Coder: Build has been detected as"
 _STANDING = frozenset({"pending", "running"})
 
 
-@workspace_rule("B05")
+@workspace_rule("B05", jobs=("failed",))
 def reaped(case: WorkspaceCase) -> Outcome:
     """Ended by the server."""
     job = case.job
@@ -48,7 +48,7 @@ def reaped(case: WorkspaceCase) -> Outcome:
     )
 
 
-@workspace_rule("B06")
+@workspace_rule("B06", jobs=("running",))
 def silent(case: WorkspaceCase) -> Outcome:
     """Runs and says nothing."""
     job = case.job
@@ -81,7 +81,7 @@ def silent(case: WorkspaceCase) -> Outcome:
     )
 
 
-@workspace_rule("B07")
+@workspace_rule("B07", jobs=("running",))
 def one_resource(case: WorkspaceCase) -> Outcome:
     """One resource takes all the time."""
     if case.job.status != "running":
@@ -107,7 +107,7 @@ def one_resource(case: WorkspaceCase) -> Outcome:
     )
 
 
-@workspace_rule("B08")
+@workspace_rule("B08", jobs=("canceling",))
 def canceling(case: WorkspaceCase) -> Outcome:
     """Cancelling for ever."""
     job = case.job
@@ -132,7 +132,7 @@ def is_failed(case: WorkspaceCase) -> bool:
     )
 
 
-@workspace_rule("B09")
+@workspace_rule("B09", jobs=("failed",), transitions=("start",))
 def terraform(case: WorkspaceCase) -> Outcome:
     """Terraform failed."""
     if not is_failed(case) or case.build.transition != "start":
@@ -166,7 +166,7 @@ def terraform(case: WorkspaceCase) -> Outcome:
     )
 
 
-@workspace_rule("B10")
+@workspace_rule("B10", jobs=("failed",))
 def missing_value(case: WorkspaceCase) -> Outcome:
     """A variable or parameter is missing."""
     job = case.job
@@ -190,7 +190,7 @@ def log_cut(case: WorkspaceCase) -> Outcome:
         yield case.find("B11", evidence=[proof])
 
 
-@workspace_rule("B14")
+@workspace_rule("B14", transitions=("stop", "delete"))
 def teardown(case: WorkspaceCase) -> Outcome:
     """A stop or delete does not get through."""
     build, job = case.build, case.job
@@ -223,7 +223,7 @@ def teardown(case: WorkspaceCase) -> Outcome:
         )
 
 
-@workspace_rule("B15")
+@workspace_rule("B15", jobs=("succeeded",), transitions=("stop",))
 def autostart_skipped(case: WorkspaceCase) -> Outcome:
     """Autostart was skipped."""
     workspace = case.workspace
@@ -247,7 +247,7 @@ def autostart_skipped(case: WorkspaceCase) -> Outcome:
     )
 
 
-@workspace_rule("B16")
+@workspace_rule("B16", jobs=("failed",))
 def cancelled(case: WorkspaceCase) -> Outcome:
     """Cancelled while it ran."""
     job = case.job

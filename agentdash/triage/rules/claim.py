@@ -33,7 +33,7 @@ def _may_be_claim(case: WorkspaceCase) -> bool:
     return case.claim is True and case.build.number == 2 and case.build.initiator_id != PREBUILDS_USER_ID
 
 
-@workspace_rule("C01")
+@workspace_rule("C01", jobs=("pending", "running"), transitions=("start",))
 def slow(case: WorkspaceCase) -> Outcome:
     """A claim's build takes long."""
     job = case.job
@@ -64,7 +64,7 @@ def slow(case: WorkspaceCase) -> Outcome:
     )
 
 
-@workspace_rule("C02")
+@workspace_rule("C02", jobs=("failed",), transitions=("start",))
 def failed(case: WorkspaceCase) -> Outcome:
     """A claim's build failed."""
     job = case.job
@@ -89,7 +89,7 @@ def failed(case: WorkspaceCase) -> Outcome:
     )
 
 
-@agent_rule("C03")
+@agent_rule("C03", statuses=("connected",), lifecycles=("created",))
 def reinit_missed(case: AgentCase) -> Outcome:
     """Claimed, and the agent was never told to start over."""
     agent = case.agent
@@ -114,7 +114,7 @@ def reinit_missed(case: AgentCase) -> Outcome:
     )
 
 
-@workspace_rule("C04")
+@workspace_rule("C04", jobs=("succeeded",), transitions=("start",))
 def compute_replaced(case: WorkspaceCase) -> Outcome:
     """The claim replaced the compute."""
     if not case.is_up or just_claimed(case) is None:
@@ -158,7 +158,7 @@ def compute_replaced(case: WorkspaceCase) -> Outcome:
         return
 
 
-@workspace_rule("C05")
+@workspace_rule("C05", jobs=("succeeded",), transitions=("start",))
 def one_token(case: WorkspaceCase) -> Outcome:
     """Several agents, and only one of them got the token."""
     if not case.is_up or len(case.roots) < 2 or just_claimed(case) is None:

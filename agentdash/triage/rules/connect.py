@@ -88,7 +88,7 @@ def _is_sibling_fault(case: AgentCase) -> bool:
     )
 
 
-@agent_rule("A01")
+@agent_rule("A01", statuses=("connecting",))
 def slow_to_connect(case: AgentCase) -> Outcome:
     """Waits to connect, still within its limit."""
     agent = case.agent
@@ -126,7 +126,7 @@ def slow_to_connect(case: AgentCase) -> Outcome:
     )
 
 
-@agent_rule("A02")
+@agent_rule("A02", statuses=("connecting", "timeout"))
 def never_connected(case: AgentCase) -> Outcome:
     """Not connected within its limit."""
     if not is_never_connected(case) or _is_sibling_fault(case):
@@ -154,12 +154,10 @@ def never_connected(case: AgentCase) -> Outcome:
 def _siblings(case: AgentCase) -> str:
     """How the same agent fares in other workspaces of the version."""
     version = case.build.template_version_id
-    if not version:
-        return ""
     others = [
         agent
-        for workspace in case.facts.state.workspaces.values()
-        if workspace.id != case.workspace.id and workspace.build.template_version_id == version
+        for workspace in case.facts.by_version.get(version, ())
+        if workspace.id != case.workspace.id
         for agent in workspace.agents
         if agent.name == case.agent.name and agent.parent_id is None
     ]
@@ -174,7 +172,7 @@ def _server_codes(case: AgentCase) -> tuple[str, ...]:
     return () if report is None else report.codes()
 
 
-@agent_rule("A03")
+@agent_rule("A03", statuses=("connecting",))
 def no_time_limit(case: AgentCase) -> Outcome:
     """Waits to connect without a limit."""
     agent = case.agent
@@ -237,7 +235,7 @@ def flapping(case: AgentCase) -> Outcome:
     )
 
 
-@agent_rule("A05")
+@agent_rule("A05", statuses=("disconnected",))
 def lost(case: AgentCase) -> Outcome:
     """Lost its connection."""
     if not is_lost(case):
@@ -287,7 +285,7 @@ def _last_vitals(case: AgentCase) -> list[Evidence]:
     ][:2]
 
 
-@workspace_rule("A06")
+@workspace_rule("A06", jobs=("pending", "running", "canceling"))
 def of_build_before(case: WorkspaceCase) -> Outcome:
     """Disconnected, but a build is under way."""
     if not case.workspace.agents_are_previous or not case.build.is_active:
@@ -298,7 +296,7 @@ def of_build_before(case: WorkspaceCase) -> Outcome:
         yield case.find("A06", evidence=[Evidence(None, text, "agents of the build before")])
 
 
-@workspace_rule("A07")
+@workspace_rule("A07", jobs=("succeeded",), transitions=("start",))
 def no_agent(case: WorkspaceCase) -> Outcome:
     """Runs without an agent."""
     workspace = case.workspace
@@ -329,7 +327,7 @@ def no_agent(case: WorkspaceCase) -> Outcome:
     )
 
 
-@workspace_rule("A08")
+@workspace_rule("A08", jobs=("succeeded",), transitions=("stop",))
 def agent_while_stopped(case: WorkspaceCase) -> Outcome:
     """A stopped workspace lists an agent."""
     workspace = case.workspace
@@ -340,7 +338,7 @@ def agent_while_stopped(case: WorkspaceCase) -> Outcome:
         yield case.find("A08", evidence=[case.build_proof("resources.agents", text)])
 
 
-@agent_rule("A09")
+@agent_rule("A09", statuses=("disconnected",), lifecycles=("off",))
 def switched_off(case: AgentCase) -> Outcome:
     """Shut down in order while the workspace should run."""
     agent = case.agent
@@ -361,7 +359,7 @@ def switched_off(case: AgentCase) -> Outcome:
     )
 
 
-@agent_rule("A11")
+@agent_rule("A11", statuses=("connecting", "timeout"))
 def external(case: AgentCase) -> Outcome:
     """An external agent waits for its person."""
     if not case.is_up or not case.build.has_external_agent or case.agent.parent_id is not None:
@@ -374,7 +372,7 @@ def external(case: AgentCase) -> Outcome:
         )
 
 
-@agent_rule("A12")
+@agent_rule("A12", lifecycles=STOPPING)
 def stuck_shutting_down(case: AgentCase) -> Outcome:
     """Hangs in shutting down."""
     agent = case.agent

@@ -68,7 +68,7 @@ def _severity(case: AgentCase) -> Severity:
     return Severity.UNUSABLE if case.workspace.is_prebuild else Severity.FAILED
 
 
-@agent_rule("D01")
+@agent_rule("D01", statuses=("connected",))
 def starting_for_ever(case: AgentCase) -> Outcome:
     """A devcontainer has been starting for long."""
     if not case.is_up or case.agent.status != "connected":
@@ -183,7 +183,7 @@ def _cause(end: DevcontainerEnd | None, lines: tuple[LogLine, ...], error: str) 
     return ""
 
 
-@agent_rule("D03")
+@agent_rule("D03", statuses=("connected",))
 def runs_with_error(case: AgentCase) -> Outcome:
     """Runs, and carries an error."""
     for devcontainer in listed(case):
@@ -201,7 +201,7 @@ def runs_with_error(case: AgentCase) -> Outcome:
             )
 
 
-@agent_rule("D04")
+@agent_rule("D04", statuses=("connected",), lifecycles=("ready",))
 def docker_away(case: AgentCase) -> Outcome:
     """Docker does not answer in the workspace."""
     fact = containers_fact(case)
@@ -224,7 +224,7 @@ def docker_away(case: AgentCase) -> Outcome:
         yield case.find("D04", since=fact.at, evidence=[Evidence(None, said, "containers")])
 
 
-@agent_rule("D05")
+@agent_rule("D05", statuses=("connected",))
 def tied_to_dead(case: AgentCase) -> Outcome:
     """Tied to a dead container."""
     fact = containers_fact(case)
@@ -256,7 +256,7 @@ def _is_older(dead: Container, alive: Container) -> bool:
     return dead.created_at is None or alive.created_at is None or dead.created_at <= alive.created_at
 
 
-@agent_rule("D06")
+@agent_rule("D06", statuses=("connected",))
 def changed(case: AgentCase) -> Outcome:
     """Configuration changed."""
     for devcontainer in listed(case):
@@ -266,7 +266,7 @@ def changed(case: AgentCase) -> Outcome:
             yield case.find("D06", suspect=devcontainer.name, evidence=[proof])
 
 
-@agent_rule("D07")
+@agent_rule("D07", statuses=("disconnected", "timeout"))
 def sub_agent_gone(case: AgentCase) -> Outcome:
     """The agent inside a devcontainer is gone."""
     agent = case.agent
@@ -322,7 +322,7 @@ def feature_off(case: AgentCase) -> Outcome:
         )
 
 
-@agent_rule("D09")
+@agent_rule("D09", statuses=("connected",), lifecycles=("created", "starting"))
 def not_yet(case: AgentCase) -> Outcome:
     """The list does not answer while the agent starts."""
     fact = containers_fact(case)
@@ -334,7 +334,7 @@ def not_yet(case: AgentCase) -> Outcome:
         yield case.find("D09", evidence=[Evidence(None, text, "containers")])
 
 
-@agent_rule("D10")
+@agent_rule("D10", statuses=("connected",))
 def foreign(case: AgentCase) -> Outcome:
     """A devcontainer that is not the template's carries an error."""
     for devcontainer in listed(case):
@@ -347,7 +347,7 @@ def foreign(case: AgentCase) -> Outcome:
             )
 
 
-@agent_rule("D11")
+@agent_rule("D11", statuses=("connected",), lifecycles=("ready",))
 def stopped(case: AgentCase) -> Outcome:
     """A devcontainer of the template is stopped."""
     if case.agent.lifecycle != "ready":

@@ -19,7 +19,7 @@ LEAST_AGE_S = 5.0
 FEW = 3
 
 
-@agent_rule("N01")
+@agent_rule("N01", statuses=("connected",))
 def no_relay(case: AgentCase) -> Outcome:
     """No relay reported."""
     agent = case.agent
@@ -33,13 +33,8 @@ def no_relay(case: AgentCase) -> Outcome:
     if not older(since, case.now, limit if is_exact else 5 * limit):
         return
     if not agent.latency:
-        others = [
-            bool(a.latency)
-            for w in case.facts.state.workspaces.values()
-            for a in w.agents
-            if a.status == "connected" and a.parent_id is None and a.id != agent.id
-        ]
-        if len(others) >= FEW and not any(others):
+        told, connected = case.facts.relays_reported
+        if told == 0 and connected > FEW:
             yield case.cannot("N01", "relays: no agent of this server reports any")
             return
     names = ", ".join(region.region for region in agent.latency[:4])
@@ -56,7 +51,7 @@ def no_relay(case: AgentCase) -> Outcome:
     )
 
 
-@agent_rule("N02")
+@agent_rule("N02", statuses=("connected",))
 def far_relay(case: AgentCase) -> Outcome:
     """Far from its relay."""
     agent = case.agent
@@ -125,7 +120,7 @@ def cut_at_age(case: Case) -> Outcome:
         return
 
 
-@agent_rule("N06")
+@agent_rule("N06", statuses=("connected",), lifecycles=("ready",))
 def does_not_answer(case: AgentCase) -> Outcome:
     """Says connected, does not answer."""
     agent = case.agent

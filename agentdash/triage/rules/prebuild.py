@@ -38,7 +38,7 @@ def _is_not_ready(agent: Agent) -> bool:
     return agent.lifecycle in Lifecycle.ALL and agent.lifecycle != "ready"
 
 
-@workspace_rule("P07")
+@workspace_rule("P07", jobs=("succeeded",), transitions=("start",))
 def never_ready(case: WorkspaceCase) -> Outcome:
     """Runs, and is never ready."""
     if not case.workspace.is_prebuild or not case.is_up:
@@ -85,7 +85,7 @@ def _same_state(case: WorkspaceCase, agent: Agent) -> str:
     return f"{alike} of {len(others)} others are {agent.lifecycle} too" if others else ""
 
 
-@workspace_rule("P08")
+@workspace_rule("P08", jobs=("succeeded",), transitions=("start",))
 def claimable_and_gone(case: WorkspaceCase) -> Outcome:
     """Can be claimed, but its agent is gone."""
     if not case.workspace.is_prebuild or not is_eligible(case.workspace) or is_deaf(case):
@@ -108,7 +108,7 @@ def claimable_and_gone(case: WorkspaceCase) -> Outcome:
     )
 
 
-@workspace_rule("P09")
+@workspace_rule("P09", jobs=("succeeded",), transitions=("start",))
 def sub_agent_not_ready(case: WorkspaceCase) -> Outcome:
     """A sub-agent keeps it from being claimed."""
     if not case.workspace.is_prebuild or not is_eligible(case.workspace):
@@ -133,7 +133,7 @@ def sub_agent_not_ready(case: WorkspaceCase) -> Outcome:
         )
 
 
-@workspace_rule("P11")
+@workspace_rule("P11", jobs=("succeeded",), transitions=("stop",))
 def parked(case: WorkspaceCase) -> Outcome:
     """Parked and forgotten."""
     job = case.job
@@ -145,7 +145,7 @@ def parked(case: WorkspaceCase) -> Outcome:
         yield case.find("P11", since=job.completed_at, evidence=[proof])
 
 
-@workspace_rule("P14")
+@workspace_rule("P14", jobs=("succeeded",), transitions=("start",))
 def old_version(case: WorkspaceCase) -> Outcome:
     """Runs an old version: P14, or P12 where others of its version have been removed."""
     workspace, build = case.workspace, case.build
@@ -200,7 +200,7 @@ def _removed_since(case: WorkspaceCase, promoted: datetime) -> datetime | None:
     return latest(*gone)
 
 
-@workspace_rule("P15")
+@workspace_rule("P15", jobs=("failed", "canceled"), transitions=("delete",))
 def not_deleted(case: WorkspaceCase) -> Outcome:
     """Its delete build failed."""
     job = case.job
@@ -212,7 +212,7 @@ def not_deleted(case: WorkspaceCase) -> Outcome:
         yield case.find("P15", since=job.completed_at, suspect=said, evidence=[proof])
 
 
-@workspace_rule("P16")
+@workspace_rule("P16", jobs=("failed",))
 def quota(case: WorkspaceCase) -> Outcome:
     """The quota is used up."""
     job = case.job
@@ -234,7 +234,7 @@ def quota(case: WorkspaceCase) -> Outcome:
     )
 
 
-@workspace_rule("P20")
+@workspace_rule("P20", jobs=("succeeded",), transitions=("start",))
 def without_agent(case: WorkspaceCase) -> Outcome:
     """A prebuild without an agent."""
     if not case.workspace.is_prebuild or not case.is_up or case.workspace.agents:
@@ -252,7 +252,7 @@ def without_agent(case: WorkspaceCase) -> Outcome:
     )
 
 
-@workspace_rule("P21")
+@workspace_rule("P21", jobs=("failed", "canceled"), transitions=("start",))
 def canceled_left(case: WorkspaceCase) -> Outcome:
     """A canceled prebuild left over."""
     job = case.job

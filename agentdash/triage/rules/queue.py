@@ -78,7 +78,7 @@ def _free_daemons(case: WorkspaceCase) -> int | None:
     )
 
 
-@workspace_rule("B01")
+@workspace_rule("B01", jobs=("pending",))
 def no_daemon(case: WorkspaceCase) -> Outcome:
     """Queued, and nobody has its tags."""
     matched = case.build.matched
@@ -101,7 +101,7 @@ def no_daemon(case: WorkspaceCase) -> Outcome:
     yield case.find("B01", since=case.job.created_at, evidence=proofs)
 
 
-@workspace_rule("B02")
+@workspace_rule("B02", jobs=("pending",))
 def stale_daemons(case: WorkspaceCase) -> Outcome:
     """Queued, and those that have its tags are gone."""
     matched = case.build.matched
@@ -121,7 +121,7 @@ def stale_daemons(case: WorkspaceCase) -> Outcome:
     yield case.find("B02", since=case.job.created_at, evidence=proofs)
 
 
-@workspace_rule("B03")
+@workspace_rule("B03", jobs=("pending",))
 def behind_others(case: WorkspaceCase) -> Outcome:
     """Queued behind other jobs."""
     if not is_behind_others(case):
@@ -147,7 +147,7 @@ def behind_others(case: WorkspaceCase) -> Outcome:
     )
 
 
-@workspace_rule("B04")
+@workspace_rule("B04", jobs=("pending",))
 def will_be_reaped(case: WorkspaceCase) -> Outcome:
     """Queued for so long that the server will end it."""
     waited = queued_s(case)

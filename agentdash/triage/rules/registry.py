@@ -1,10 +1,40 @@
-"""Where rules are known: one list for each kind of case."""
+"""Where rules are known: one list for each kind of case.
+
+A rule may say for which states it can hold at all, so that a well fleet of thousands costs little: what is picked by
+state is looked up once for each pair of states.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from functools import lru_cache
 
-from agentdash.triage.cases import AgentCase, Case, Outcome, PoolCase, Rule, WorkspaceCase
+from agentdash.triage.cases import AgentCase, Case, Outcome, PoolCase, WorkspaceCase
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule that can be judged.
+
+    Attributes:
+        id: In the catalogue.
+        check: Its function.
+        first: States of the job, or of the agent, in which it can hold; empty for all.
+        second: Transitions of the build, or lifecycles of the agent, likewise.
+        is_for_up: Whether it holds only while the workspace should run; for agents.
+    """
+
+    id: str
+    check: Callable[..., Outcome] = field(repr=False)
+    first: frozenset[str] = frozenset()
+    second: frozenset[str] = frozenset()
+    is_for_up: bool = False
+
+    def fits(self, first: str, second: str) -> bool:
+        """Whether it can hold in these states."""
+        return (not self.first or first in self.first) and (not self.second or second in self.second)
+
 
 DEPLOYMENT_RULES: list[Rule] = []
 POOL_RULES: list[Rule] = []
@@ -34,22 +64,36 @@ def pool_rule(rule: str) -> Callable[[Callable[[PoolCase], Outcome]], Callable[[
 
 
 def workspace_rule(
-    rule: str,
+    rule: str, *, jobs: Collection[str] = (), transitions: Collection[str] = ()
 ) -> Callable[[Callable[[WorkspaceCase], Outcome]], Callable[[WorkspaceCase], Outcome]]:
-    """Register a rule about one workspace."""
+    """Register a rule about one workspace, for these states of its job and these transitions."""
 
     def register(check: Callable[[WorkspaceCase], Outcome]) -> Callable[[WorkspaceCase], Outcome]:
-        WORKSPACE_RULES.append(Rule(rule, check))
+        WORKSPACE_RULES.append(Rule(rule, check, frozenset(jobs), frozenset(transitions)))
         return check
 
     return register
 
 
-def agent_rule(rule: str) -> Callable[[Callable[[AgentCase], Outcome]], Callable[[AgentCase], Outcome]]:
-    """Register a rule about one agent."""
+def agent_rule(
+    rule: str, *, statuses: Collection[str] = (), lifecycles: Collection[str] = (), is_for_up: bool = True
+) -> Callable[[Callable[[AgentCase], Outcome]], Callable[[AgentCase], Outcome]]:
+    """Register a rule about one agent, for these states and lifecycles of it."""
 
     def register(check: Callable[[AgentCase], Outcome]) -> Callable[[AgentCase], Outcome]:
-        AGENT_RULES.append(Rule(rule, check))
+        AGENT_RULES.append(Rule(rule, check, frozenset(statuses), frozenset(lifecycles), is_for_up))
         return check
 
     return register
+
+
+@lru_cache(maxsize=256)
+def workspace_rules(job: str, transition: str) -> tuple[Rule, ...]:
+    """Rules that can hold for a workspace whose latest build is in these states."""
+    return tuple(rule for rule in WORKSPACE_RULES if rule.fits(job, transition))
+
+
+@lru_cache(maxsize=1024)
+def agent_rules(status: str, lifecycle: str, is_up: bool) -> tuple[Rule, ...]:
+    """Rules that can hold for an agent in these states."""
+    return tuple(r for r in AGENT_RULES if r.fits(status, lifecycle) and (is_up or not r.is_for_up))

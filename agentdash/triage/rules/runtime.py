@@ -28,7 +28,7 @@ def metadata_of(case: AgentCase) -> tuple[MetadataItem, ...]:
     return case.agent.metadata
 
 
-@agent_rule("R01")
+@agent_rule("R01", statuses=("connected",))
 def metadata_stale(case: AgentCase) -> Outcome:
     """Metadata fails or is stale."""
     if not case.is_up or case.agent.status != "connected":
@@ -89,7 +89,7 @@ def dormant(case: WorkspaceCase) -> Outcome:
     )
 
 
-@workspace_rule("R04")
+@workspace_rule("R04", jobs=("succeeded",), transitions=("start",))
 def stops_soon(case: WorkspaceCase) -> Outcome:
     """Autostop is near."""
     build = case.build
@@ -120,7 +120,7 @@ def stops_soon(case: WorkspaceCase) -> Outcome:
     )
 
 
-@agent_rule("R05")
+@agent_rule("R05", statuses=("connected",))
 def full(case: AgentCase) -> Outcome:
     """Out of memory or disk, by the looks of it."""
     detail = case.facts.state.details.get(case.agent.id)

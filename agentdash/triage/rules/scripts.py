@@ -34,7 +34,7 @@ _EXIT = {
 }
 
 
-@agent_rule("S01")
+@agent_rule("S01", statuses=("connected",), lifecycles=("starting",))
 def runs_on(case: AgentCase) -> Outcome:
     """A start script runs on and on."""
     found = _runs_on(case)
@@ -80,7 +80,7 @@ def _runs_on(case: AgentCase) -> Finding | None:
     )
 
 
-@agent_rule("S02")
+@agent_rule("S02", lifecycles=("start_timeout", "start_error", "starting"))
 def timed_out(case: AgentCase) -> Outcome:
     """A start script reached its limit."""
     if not case.is_up:
@@ -102,7 +102,7 @@ def timed_out(case: AgentCase) -> Outcome:
     )
 
 
-@agent_rule("S03")
+@agent_rule("S03", lifecycles=("start_timeout", "start_error", "starting"))
 def failed(case: AgentCase) -> Outcome:
     """A start script failed."""
     if not case.is_up:
@@ -147,8 +147,8 @@ def _others_failing(case: AgentCase, script: Script) -> str:
     version = case.build.template_version_id
     others = [
         found.status
-        for w in case.facts.state.workspaces.values()
-        if version and w.id != case.workspace.id and w.build.template_version_id == version
+        for w in case.facts.by_version.get(version, ())
+        if w.id != case.workspace.id
         for a in w.agents
         if a.name == case.agent.name
         for found in a.scripts
@@ -203,7 +203,7 @@ def no_limit(case: PoolCase) -> Outcome:
         yield case.find("S05", evidence=[proof], suspect=min(names))
 
 
-@agent_rule("S06")
+@agent_rule("S06", statuses=("connected",), lifecycles=("created",))
 def never_starts(case: AgentCase) -> Outcome:
     """Connected, and reports nothing."""
     agent = case.agent
@@ -234,7 +234,7 @@ def never_starts(case: AgentCase) -> Outcome:
     )
 
 
-@agent_rule("S07")
+@agent_rule("S07", statuses=("connected",), lifecycles=("starting",))
 def logins_wait(case: AgentCase) -> Outcome:
     """Logins wait for a start script."""
     took = starting_s(case)
@@ -276,7 +276,7 @@ def schedule_fails(case: AgentCase) -> Outcome:
         )
 
 
-@agent_rule("S09")
+@agent_rule("S09", lifecycles=("shutdown_error", "shutdown_timeout"), is_for_up=False)
 def stop_failed(case: AgentCase) -> Outcome:
     """The agent's stop scripts failed."""
     agent = case.agent
@@ -302,7 +302,7 @@ def stop_failed_by_timings(case: WorkspaceCase) -> Outcome:
         yield case.find("S09", suspect=bad[0].name, evidence=proofs)
 
 
-@agent_rule("S10")
+@agent_rule("S10", statuses=("connected",), lifecycles=("starting",))
 def waits_for_other(case: AgentCase) -> Outcome:
     """A script waits for another unit."""
     if not is_running_on(case):
@@ -322,7 +322,7 @@ def waits_for_other(case: AgentCase) -> Outcome:
             return
 
 
-@agent_rule("S11")
+@agent_rule("S11", statuses=("connected",), lifecycles=("starting",))
 def no_log_line(case: AgentCase) -> Outcome:
     """Starting, and nothing was logged."""
     agent = case.agent
@@ -352,7 +352,7 @@ def no_log_line(case: AgentCase) -> Outcome:
     )
 
 
-@agent_rule("S12")
+@agent_rule("S12", statuses=("connected",), lifecycles=("ready",))
 def slower(case: AgentCase) -> Outcome:
     """This start took much longer than usual."""
     agent = case.agent

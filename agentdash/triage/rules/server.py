@@ -207,7 +207,7 @@ def proxy_down(case: Case) -> Outcome:
             )
 
 
-@agent_rule("V01")
+@agent_rule("V01", statuses=("connected",))
 def old_agent(case: AgentCase) -> Outcome:
     """The agent is older than the server."""
     if not case.is_up or case.agent.status != "connected":
@@ -247,7 +247,7 @@ def unknown_build(case: WorkspaceCase) -> Outcome:
         )
 
 
-@agent_rule("V07")
+@agent_rule("V07", is_for_up=False)
 def unknown_agent(case: AgentCase) -> Outcome:
     """The server sent words about the agent that nobody here knows."""
     agent = case.agent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from agentdash.state.deployment import ProvisionerDaemon
 from agentdash.state.freshness import Freshness
@@ -16,6 +17,7 @@ from agentdash.triage.finding import Evidence
 _VERSION = re.compile(r"^v?(\d{1,6})\.(\d{1,6})\.(\d{1,6})(?P<rest>.*)$")
 
 
+@lru_cache(maxsize=512)
 def version_of(text: str) -> tuple[int, int, int] | None:
     """The three numbers of a version; None for what is no release, such as a development build."""
     found = _VERSION.match(text.strip())
