@@ -18,7 +18,7 @@ DEFAULT_COMMAND = "dashboard"
 TRIAGE_HELP = """for cron and CI:
   agentdash triage --fail-on S1,S2       0 when all is well, 10 when there are such findings
   agentdash triage --json -q is:prebuild | jq '.findings[] | select(.primary)'
-  with --watch it runs until ended; with --json it then writes one object a line
+  with --watch it runs until ended, or until there is what --fail-on names; with --json one object a line
   any other exit code means that the deployment could not be judged: see `agentdash --help`"""
 
 

@@ -140,17 +140,19 @@ class Watch:
     async def run(self, client: Client, every_s: float | None) -> int:
         """Read once, or every so many seconds until ended. Returns the exit code."""
         async with opened(client):
-            view = await self._look(client, is_only=every_s is None)
             if every_s is None:
+                view = await self._look(client, is_only=True)
                 self._write(view)
                 return self._code(view)
-            self._write_news(view)
+            news: View | None = await self._look(client)
             while True:
-                output.flush()
-                await asyncio.sleep(every_s)
-                news = await self._look_again(client)
                 if news is not None:
                     self._write_news(news)
+                    output.flush()
+                    if self._code(news) != ExitCode.OK:
+                        return ExitCode.FOUND
+                await asyncio.sleep(every_s)
+                news = await self._look_again(client)
 
     async def _look(self, client: Client, *, is_only: bool = False) -> View:
         from agentdash.feed.clock import SystemClock  # noqa: PLC0415

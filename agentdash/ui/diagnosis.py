@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from agentdash.present.findings import Item, items_of, need_a_person
+from agentdash.present.findings import Item, items_of, need_a_person, severity_kind
 from agentdash.present.pools import PoolView, pool_views, unhealthy
 from agentdash.record.acks import Acks, Standing, file_of
 from agentdash.state.store import State
@@ -22,6 +22,7 @@ from agentdash.triage.facts import Facts
 from agentdash.triage.finding import Diagnosis, Finding
 from agentdash.triage.memory import Memory
 from agentdash.triage.thresholds import Thresholds
+from agentdash.triage.verdict import Verdict
 
 EVERY_S = 2.0
 """Between two judgements at least."""
@@ -77,6 +78,22 @@ def findings_by_row(diagnosis: Diagnosis) -> Mapping[str, Finding]:
             if best is None or finding.severity > best.severity:
                 found[subject.id] = finding
     return found
+
+
+def verdict_of(finding: Finding) -> Verdict:
+    """A finding as a row's verdict."""
+    text = finding.title
+    if finding.suspect and finding.suspect not in text:
+        text = f"{text}: {finding.suspect}"
+    return Verdict(
+        text,
+        finding.severity,
+        severity_kind(finding.severity),
+        since=finding.since,
+        rule=finding.rule,
+        age_style="for" if finding.since is not None else "",
+        suspect=finding.suspect,
+    )
 
 
 class Judge:
