@@ -155,7 +155,7 @@ def build(raw: schema.Build, workspace_id: str = "") -> model.Build:
         template_version_id=_name(raw.template_version_id),
         template_version_name=_name(raw.template_version_name),
         preset_id=None if raw.template_version_preset_id is None else _name(raw.template_version_preset_id),
-        resources=tuple(_resource(r) for r in raw.resources),
+        resources=tuple(_resource(r) for r in raw.resources or ()),
         deadline=raw.deadline,
         max_deadline=raw.max_deadline,
         daily_cost=raw.daily_cost,
@@ -164,7 +164,14 @@ def build(raw: schema.Build, workspace_id: str = "") -> model.Build:
         else model.MatchedProvisioners(matched.count, matched.available, matched.most_recently_seen),
         has_external_agent=bool(raw.has_external_agent),
         has_ai_task=bool(raw.has_ai_task),
+        has_lists=_has_lists(raw),
     )
+
+
+def _has_lists(raw: schema.Build) -> bool:
+    """Whether resources and agents are lists; a resource without agents leaves them out (contract: fleet.md §2.1)."""
+    resources = raw.resources
+    return resources is not None and not any(r.agents is None and r.knows("agents") for r in resources)
 
 
 def job(raw: schema.Job) -> model.Job:
@@ -250,7 +257,7 @@ def agent(
 
 
 def _agents(raw: schema.Build, workspace_id: str) -> tuple[model.Agent, ...]:
-    found = [(a, _name(r.name)) for r in raw.resources for a in r.agents if a.id]
+    found = [(a, _name(r.name)) for r in raw.resources or () for a in r.agents or () if a.id]
     names = {_name(a.id): _name(a.name) for a, _ in found}
     agents: list[model.Agent] = []
     keys: set[str] = set()

@@ -311,6 +311,8 @@ class Build:
     matched: MatchedProvisioners | None = None
     has_external_agent: bool = False
     has_ai_task: bool = False
+    has_lists: bool = True
+    """Whether resources and agents were told at all: a list that is missing is no empty list."""
 
     @property
     def is_active(self) -> bool:

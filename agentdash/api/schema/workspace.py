@@ -18,6 +18,7 @@ from agentdash.api.schema.base import (
     NullableBool,
     NullableId,
     NullableInt,
+    NullableItems,
     Str,
     Strings,
     Timestamp,
@@ -92,7 +93,7 @@ class ResourceMetadata(Wire):
 
 
 class Resource(Wire):
-    """`agents` holds sub-agents too, beside their parent."""
+    """`agents` holds sub-agents too, beside their parent; left out where there are none (`knows()` tells)."""
 
     id: Id = ""
     created_at: Timestamp = None
@@ -101,7 +102,7 @@ class Resource(Wire):
     name: Str = ""
     hide: Bool = False
     icon: Str = ""
-    agents: Items[Agent] = ()
+    agents: NullableItems[Agent] = None
     metadata: Items[ResourceMetadata] = ()
     daily_cost: Int = 0
 
@@ -125,7 +126,7 @@ class Build(Wire):
     initiator_name: Str = ""
     job: Annotated[Job, Lenient(make=Job)] = Field(default_factory=Job)
     reason: Str = ""
-    resources: Items[Resource] = ()
+    resources: NullableItems[Resource] = None
     deadline: Timestamp = None
     max_deadline: Timestamp = None
     status: Str = ""

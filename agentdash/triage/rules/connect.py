@@ -302,6 +302,8 @@ def no_agent(case: WorkspaceCase) -> Outcome:
     workspace = case.workspace
     if not case.is_up or workspace.agents or workspace.is_prebuild or case.build.has_external_agent:
         return
+    if not case.build.has_lists:
+        return
     others = [
         bool(w.agents)
         for w in case.facts.state.workspaces.values()

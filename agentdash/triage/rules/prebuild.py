@@ -237,7 +237,7 @@ def quota(case: WorkspaceCase) -> Outcome:
 @workspace_rule("P20", jobs=("succeeded",), transitions=("start",))
 def without_agent(case: WorkspaceCase) -> Outcome:
     """A prebuild without an agent."""
-    if not case.workspace.is_prebuild or not case.is_up or case.workspace.agents:
+    if not case.workspace.is_prebuild or not case.is_up or case.workspace.agents or not case.build.has_lists:
         return
     made = ", ".join(f"{r.type} {r.name}" for r in case.build.resources[:4]) or "nothing"
     yield case.find(
