@@ -6,6 +6,7 @@ questions about single workspaces that are unwell or moving, so many a minute an
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ from agentdash.wire.backoff import Backoff
 TOPICS_TICK_S = 5.0
 """New organizations and versions are found this often at least."""
 CASES_TICK_S = 2.0
+MANY = 2000
+"""So many workspaces take longer to look through than a frame lasts: not on the loop."""
 HEALTH_LEAST_S = 60.0
 """After a failed health check, which costs the server half a minute's work."""
 Key = tuple[str, str]
@@ -197,7 +200,7 @@ class WorkspaceQuestions:
         if self._holds.is_new_world():
             self._missing.clear()
             self.refresh()
-        for ask in self._due()[: int(self._earned())]:
+        for ask in (await self._due())[: int(self._earned())]:
             if ask.kind in self._missing:
                 continue
             began = self._ctx.clock.monotonic()
@@ -218,10 +221,10 @@ class WorkspaceQuestions:
     def _pace_per_s(self) -> float:
         return self._ctx.settings.cases_per_minute / 60
 
-    def _due(self) -> list[Ask]:
+    async def _due(self) -> list[Ask]:
         """What is to be asked now, in its order; what this server does not have is told at once."""
         now = self._ctx.clock.monotonic()
-        wanted = self._cases.wanted(self._ctx.state(), self._ctx.server_now())
+        wanted = await self._wanted()
         due = [ask for ask in wanted if self._is_due(ask, now)]
         for ask in [ask for ask in due if ask.kind in self._missing]:
             self._note(ask, now, is_refused=True)
@@ -235,6 +238,12 @@ class WorkspaceQuestions:
             keys = {ask.key for ask in wanted}
             self._done = {key: done for key, done in self._done.items() if key in keys}
         return in_turn(due, {key: now - since for key, since in self._due_since.items()})
+
+    async def _wanted(self) -> list[Ask]:
+        state, server_now = self._ctx.state(), self._ctx.server_now()
+        if len(state.workspaces) < MANY:
+            return self._cases.wanted(state, server_now)
+        return await asyncio.to_thread(self._cases.wanted, state, server_now)
 
     def _is_due(self, ask: Ask, now: float) -> bool:
         state, done = self._ctx.state(), self._done.get(ask.key)

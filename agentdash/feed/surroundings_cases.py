@@ -71,7 +71,7 @@ class Cases:
 
     def __init__(self, settings: FeedSettings) -> None:
         self._settings = settings
-        self._known: dict[str, tuple[Workspace, tuple[Ask, ...]]] = {}
+        self._known: dict[str, _Known] = {}
 
     def wanted(self, state: State, now: datetime) -> list[Ask]:
         """Questions whose time has come.
@@ -80,26 +80,39 @@ class Cases:
             state: What is known.
             now: Server time.
         """
-        known, found = self._known, []
-        good: defaultdict[str, list[tuple[datetime, str, Ask]]] = defaultdict(list)
-        fresh: dict[str, tuple[Workspace, tuple[Ask, ...]]] = {}
+        known, fresh, found = self._known, dict[str, _Known](), list[Ask]()
+        good: defaultdict[str, list[tuple[datetime, str, Workspace]]] = defaultdict(list)
+        pools: set[Hashable] = set()
         for workspace_id, workspace in state.workspaces.items():
             entry = known.get(workspace_id)
-            if entry is None or entry[0] is not workspace:
-                entry = (workspace, tuple(_asks(workspace, now, self._settings)))
+            if entry is None or entry.workspace is not workspace:
+                entry = self._looked_at(workspace, now)
             fresh[workspace_id] = entry
-            for ask in entry[1]:
-                if ask.urgency >= BASELINE:
-                    good[ask.group].append((ask.at, ask.subject, ask))
-                elif ask.from_ is None or ask.from_ <= now:
-                    found.append(ask)
+            if entry.good_at is not None:
+                good[workspace.template_id].append((entry.good_at, workspace_id, workspace))
+                if workspace.is_prebuild:
+                    pools.add(workspace.build.template_version_id)
+            found += [ask for ask in entry.asks if ask.from_ is None or ask.from_ <= now]
         self._known = fresh
-        pools = _versions_with_pool(state)
-        found = [a for a in found if a.kind != "parameters" or a.mark in pools]
-        for asks in good.values():
-            newest = nlargest(self._settings.baseline_builds, asks, key=lambda item: item[:2])
-            found += [ask for _, _, ask in newest]
-        return found
+        for rows in good.values():
+            newest = nlargest(self._settings.baseline_builds, rows, key=lambda row: row[:2])
+            found += [_comparison(workspace, at) for at, _, workspace in newest]
+        # Where no prebuild is ready, none was passed over.
+        return [ask for ask in found if ask.kind != "parameters" or ask.mark in pools]
+
+    def _looked_at(self, workspace: Workspace, now: datetime) -> _Known:
+        if _is_plain(workspace, now):
+            return _Known(workspace, (), workspace.build.job.completed_at)
+        return _Known(workspace, tuple(_asks(workspace, now, self._settings)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What one workspace raises; `good_at`: when its build ended well, if nothing is wrong with it."""
+
+    workspace: Workspace
+    asks: tuple[Ask, ...]
+    good_at: datetime | None
 
 
 def in_turn(asks: list[Ask], waited_s: dict[tuple[str, str], float]) -> list[Ask]:
@@ -161,8 +174,25 @@ def _timings_of_start(workspace: Workspace, timings: Ask, now: datetime, *, is_c
         yield replace(timings, mark=(build.id, marks))
     elif _may_be_claim(workspace, now):
         yield replace(timings, mark=build.id)
-    elif workspace.agents and all(a.lifecycle == "ready" for a in workspace.agents if a.parent_id is None):
-        yield replace(timings, mark=build.id, urgency=BASELINE)
+
+
+def _is_plain(workspace: Workspace, now: datetime) -> bool:
+    """Whether it runs and nothing is to be asked about it: most of a fleet, and most of the time, so this is quick."""
+    build = workspace.build
+    if build.transition != "start" or build.job.status != "succeeded" or not workspace.agents:
+        return False
+    for agent in workspace.agents:
+        if agent.lifecycle != "ready" or agent.status != "connected":
+            return False
+        for script in agent.scripts:
+            if script.status not in (None, "ok"):
+                return False
+    return not (_may_be_claim(workspace, now) or _is_new_by_hand(workspace, now))
+
+
+def _comparison(workspace: Workspace, at: datetime) -> Ask:
+    build_id = workspace.build.id
+    return Ask("timings", build_id, workspace.id, workspace.template_id, build_id, at, BASELINE)
 
 
 def _asks_of_agent(agent: Agent, base: Ask, settings: FeedSettings) -> Iterator[Ask]:
@@ -217,14 +247,6 @@ def _is_new_by_hand(workspace: Workspace, now: datetime) -> bool:
     is_first = build.number == 1 and build.transition == "start" and build.preset_id is None
     by_hand = not workspace.is_prebuild and build.initiator_id not in ("", PREBUILDS_USER_ID)
     return is_first and by_hand and _within(build.created_at, now, NEW_FOR)
-
-
-def _versions_with_pool(state: State) -> frozenset[Hashable]:
-    return frozenset(
-        version_id
-        for version_id, fact in state.deployment.presets.items()
-        if any(preset.desired for preset in fact.value or ())
-    )
 
 
 def _within(at: datetime | None, now: datetime, limit: timedelta) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 import pytest
 
 from agentdash.api import errors
+from agentdash.feed import surroundings
 from agentdash.feed.surroundings import WorkspaceQuestions
 from agentdash.feed.surroundings_cases import Ask, Cases, in_turn
-from agentdash.state import deployment_events as dev
 from agentdash.state import events as ev
-from agentdash.state.deployment import BuildSummary, LogTail, Preset
+from agentdash.state.deployment import BuildSummary, LogTail
 from agentdash.state.freshness import Freshness
 from agentdash.state.model import PREBUILDS_USER_ID, Agent, Job, LogLine, Script, Workspace
 from tests.unit.feed.fakes import NOON, World, a_build, a_workspace, an_agent, lines
@@ -122,8 +123,10 @@ def test_parameters_are_asked_where_a_prebuild_may_have_been_passed_over() -> No
     made = a_workspace(build=build)
     world = asking()
     assert kinds(world, made) == set()
-    world.store.apply([dev.PresetsRead("v1", (Preset("p1", "Large", "v1", desired=1),), NOON)])
-    assert kinds(world, made) == {"parameters"}
+    pool = replace(
+        with_agent("p"), build=a_build("p", template_version_id="v1", job=a_job()), is_prebuild=True
+    )
+    assert kinds(world, pool, made) == {"parameters"}
     assert kinds(world, replace(made, build=replace(build, initiator_id=PREBUILDS_USER_ID))) == set()
     assert kinds(world, replace(made, build=replace(build, preset_id="p1"))) == set()
 
@@ -333,3 +336,20 @@ async def test_a_trouble_with_one_holds_up_no_other() -> None:
         world.source.errors.clear()
         await world.clock.advance(60)
         assert world.state.deployment.build_logs["w1-b1"].freshness is Freshness.POLLED
+
+
+async def test_a_large_fleet_is_looked_through_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surroundings, "MANY", 1)
+    world = asking()
+    world.know(failed("w1"))
+    answered = asyncio.Event()
+    quick = world.source.build_tail
+
+    async def tail(build_id: str, known: LogTail | None) -> LogTail:
+        answered.set()
+        return await quick(build_id, known)
+
+    world.source.build_tail = tail  # type: ignore[method-assign]
+    async with world.doing(WorkspaceQuestions(world.ctx).run):
+        await world.clock.advance(0)
+        await asyncio.wait_for(answered.wait(), 10)
