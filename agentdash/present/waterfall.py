@@ -65,7 +65,7 @@ class Waterfall:
     @property
     def axis_s(self) -> float:
         """Length of the axis: to the end of the last bar, or to where it usually ends."""
-        ends = [s.bar.start_s + max(s.bar.length_s, s.usual.median_s if s.usual else 0.0) for s in self.steps]
+        ends = [s.bar.start_s + max(s.bar.length_s, _usual_end(s)) for s in self.steps]
         return min(MAX_AXIS_S, max(ends, default=0.0))
 
     @property
@@ -79,6 +79,12 @@ class Waterfall:
         before = [s.usual.median_s for s in self.steps if s.usual is not None and not _is_script(s)]
         scripts = [s.usual.median_s for s in self.steps if s.usual is not None and _is_script(s)]
         return sum(before) + max(scripts, default=0.0) if before or scripts else None
+
+
+def _usual_end(step: Step) -> float:
+    """The p95, unless one bad start in the past would make all bars short."""
+    usual = step.usual
+    return 0.0 if usual is None else min(usual.p95_s, 2 * max(usual.median_s, step.bar.length_s))
 
 
 def _is_script(step: Step) -> bool:
