@@ -27,7 +27,7 @@
     ├── ServerTooOld             known by version, not worth a request
     └── ReadOnly                 this program was told not to change anything
 
-Leaves of the agent's side, and of the tailnet, are drawn in `agent_errors`.
+Leaves of the agent's side are drawn in `agent_errors`, those of RPC connections in `tailnet_errors`.
 
 No text here ever holds the token, a header, a query string or raw HTML. Texts of the server are foreign:
 they are cleaned where they are drawn. (contract: README §2.2, §3; agents.md §1; pty.md §4)

@@ -59,6 +59,9 @@ class AgentSide:
     without_user_data: set[str] = field(default_factory=set)
     """Ids of workspaces whose agents may not read their owner's personal data."""
 
+    nodes: dict[str, object] = field(default_factory=dict)
+    """`tailnet_pb2.Node` by agent id, where a program that plays the agent has told it."""
+
     def key_of(self, user_id: str) -> KeyPair:
         """The user's key pair."""
         if user_id not in self.keys:

@@ -29,6 +29,7 @@ from agentdash.local.routes_fleet import fleet_routes
 from agentdash.local.routes_me import me_routes
 from agentdash.local.routes_me_streams import me_stream_routes
 from agentdash.local.routes_streams import stream_routes
+from agentdash.local.routes_tailnet import tailnet_routes
 from agentdash.local.routes_watches import watch_routes
 from agentdash.local.runtime import Runtime
 from agentdash.local.websocket import PING_INTERVAL_S, PONG_TIMEOUT_S, CoderHttp, uvicorn_options
@@ -115,7 +116,7 @@ async def serve_in_loop(
         state = ServerState()
         runtime.drop_connections = partial(_drop, state)
         fleet = fleet_routes() if routes is None else routes
-        of_agents = (*me_stream_routes(), *me_routes())
+        of_agents = (*me_stream_routes(), *me_routes(), *tailnet_routes())
         groups = (of_agents, stream_routes(), watch_routes(), agent_routes(), devcontainer_routes(), fleet)
         application = Application(runtime, first_routes(*groups), RateLimiter(options.rate_limit))
         await stack.enter_async_context(_listening(application, listener, options, state, runtime.stopping))
