@@ -119,7 +119,8 @@ def _blocked(facts: Facts) -> dict[str, str]:
 
 
 def _without_history(facts: Facts, judged: set[str]) -> list[CannotKnow]:
-    if facts.memory.since is not None:
+    since = facts.memory.since
+    if since is not None and since < facts.now:
         return []
     return [
         CannotKnow(entry.id, "needs more than one look: the server keeps no history of it")

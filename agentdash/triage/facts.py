@@ -162,21 +162,22 @@ class Facts:
         )
 
     def sees_daemons(self, organization_id: str) -> bool:
-        """Whether this account is known to see provisioner daemons, so that a count of 0 means none."""
-        fact = self.deployment.daemons.get(organization_id)
-        if fact is not None and fact.freshness is not Freshness.UNKNOWN:
-            return fact.value is not None and fact.freshness is not Freshness.REFUSED
-        right = self.deployment.rights.get(f"read_daemons:{organization_id}")
-        if right is not None:
-            return right
+        """Whether this account is known to see provisioner daemons, so that a count of 0 means none.
+
+        A site-wide template admin is told true counts in a pending build, though not the list (triage.md §5).
+        """
         user = self.state.server.user
-        if user is None:
-            return False
-        # A site-wide template admin is told true counts in a pending build, though not the lists.
-        return user.has_site_role("owner", "template-admin") or any(
+        if user is not None and user.has_site_role(*_SEES_PREBUILDS):
+            return True
+        if user is not None and any(
             role.name in _SEES_PREBUILDS_IN_ORGANIZATION and role.organization_id == organization_id
             for role in user.roles
-        )
+        ):
+            return True
+        fact = self.deployment.daemons.get(organization_id)
+        if fact is not None and fact.value is not None and fact.freshness is not Freshness.REFUSED:
+            return True
+        return bool(self.deployment.rights.get(f"read_daemons:{organization_id}"))
 
     def unknown(self, source: Source) -> str | None:
         """Why a source of the whole deployment cannot be used; None if it can, or belongs to single subjects."""

@@ -155,6 +155,7 @@ ENTRIES = (
             ("read the stop script's log", "coder logs {ws}"),
             ("restart the workspace", "coder restart {ws}"),
         ),
+        needs=("history",),
         thresholds=("shutdown_s",),
     ),
 )

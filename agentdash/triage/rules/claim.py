@@ -16,6 +16,8 @@ from agentdash.triage.rules.wording import build_errors, cause_of_text, first_li
 
 INSTANCE_IDENTITY_FIXED = (2, 26, 0)
 """About when agents with instance identity learned of claims (coder/coder#19111); the release is not told."""
+LOOP_FIXED = (2, 35, 0)
+"""From here on no server repeats the claim's event; patches of 2.33 and 2.34 have it too (coder/coder#26548)."""
 PASSED_OVER_S = 3600.0
 """A workspace made longer ago says nothing of the pool now."""
 LEAST_COLD_S = 15.0
@@ -191,9 +193,12 @@ def loop(case: AgentCase) -> Outcome:
     times = [at for at in starts.noticed if within(at, case.now, case.limits.reinit_loop_s)]
     if len(times) >= max(1, case.limits.reinit_loop_count):
         server = case.facts.state.server.version
+        version = version_of(server)
+        is_mended = version is not None and version >= LOOP_FIXED
         yield case.find(
             "C06",
             since=times[0],
+            confidence=Confidence.LIKELY if is_mended else Confidence.CERTAIN,
             evidence=[
                 *(case.proof("started_at", "started anew", at) for at in times[-6:]),
                 Evidence(None, f"server {server}", "buildinfo.version") if server else None,

@@ -210,7 +210,7 @@ def proxy_down(case: Case) -> Outcome:
 @agent_rule("V01", statuses=("connected",))
 def old_agent(case: AgentCase) -> Outcome:
     """The agent is older than the server."""
-    if not case.is_up or case.agent.status != "connected":
+    if not case.is_up or case.agent.status != "connected" or case.agent.parent_id is not None:
         return
     server, agent = version_of(case.facts.state.server.version), version_of(case.agent.version)
     if server is None or agent is None or agent >= server:

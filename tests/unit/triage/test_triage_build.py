@@ -15,6 +15,9 @@ from tests.unit.triage.builders import (
     Facts,
     MatchedProvisioners,
     ProvisionerJob,
+    Role,
+    Server,
+    User,
     agent,
     before,
     build,
@@ -143,10 +146,17 @@ def test_rule_fires_there_and_nowhere_near(rule: str) -> None:
 
 
 def test_a_count_of_nobody_means_nothing_without_the_right_to_see_them() -> None:
-    alone = facts(workspace(build=pending(matched=NOBODY)), daemons=Map({ORG: refused()}))
+    member = Server(version="v2.37.1", user=User("u", "mara"))
+    alone = facts(
+        workspace(build=pending(matched=NOBODY)), pool=0, daemons=Map({ORG: refused()}), server=member
+    )
     found = diagnose(alone)
     assert not [f for f in found.flat() if f.rule == "B01"]
     assert "B01" in {c.rule for c in found.cannot_know}
+    # A site-wide template admin is refused the list, but told true counts.
+    admin = Server(version="v2.37.1", user=User("u", "tara", roles=(Role("template-admin"),)))
+    told = facts(workspace(build=pending(matched=NOBODY)), daemons=Map({ORG: refused()}), server=admin)
+    assert find(told, "B01").severity.label == "S1"
 
 
 def test_a_long_wait_of_a_person_is_worse_than_that_of_a_prebuild() -> None:
