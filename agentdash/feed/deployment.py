@@ -64,6 +64,11 @@ class Deployment(SurroundingsReader):
 
     # -- who and what ---------------------------------------------------------------------------------------------
 
+    @property
+    def clock_offset_s(self) -> float | None:
+        """Server time minus local time, by the header of the last answer."""
+        return self._client.clock_offset_s
+
     async def build_info(self) -> BuildInfoRead:
         """What answers there (contract: README §9)."""
         info = await self._fleet.buildinfo()

@@ -106,6 +106,11 @@ class SurroundingsSource(Protocol):
 class Source(SurroundingsSource, Protocol):
     """A deployment that can be read."""
 
+    @property
+    def clock_offset_s(self) -> float | None:
+        """Server time minus local time by the last answer; None before the first one."""
+        ...
+
     async def build_info(self) -> BuildInfoRead: ...
 
     async def user(self) -> User: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
 from functools import partial
 
 from agentdash.api import errors
@@ -24,6 +25,8 @@ Job = Callable[[], Awaitable[object]]
 AT_ONCE = 6
 """Requests under way at the same time."""
 PAGES_AT_MOST = 1000
+LOOKED_UP = 20
+"""Workspaces of an earlier reading that are missing in this one and are looked up one by one."""
 CASES_AT_MOST = 400
 """Questions about single workspaces; those with the least to tell fall away."""
 HEALTH_WAIT_S = 5.0
@@ -46,7 +49,7 @@ async def read_once(
     Args:
         source: The deployment.
         post: Takes events in order; they must have reached `state` when it returns.
-        state: The state as it is now. Its `server.clock_offset_s` makes server times of the clock's.
+        state: The state as it is now; it may hold an earlier reading, of which what is gone is taken out.
         clock: The time.
         settings: Limits; the defaults if left out.
 
@@ -73,26 +76,46 @@ class _Once:
         self._ctx = ctx
         self._topics = Topics(ctx)
         self._free = asyncio.Semaphore(AT_ONCE)
+        self._seen: set[str] = set()
         self._trouble: ApiError | None = None
 
     # -- workspaces and account -----------------------------------------------------------------------------------
 
     async def fleet(self) -> None:
-        """All pages. Rows move between pages, so they are merged by id."""
-        ctx = self._ctx
+        """All pages. Rows move between pages, so they are merged by id, and what is missing is looked up."""
+        ctx, before = self._ctx, frozenset(self._ctx.state().workspaces)
         limit, at = ctx.settings.page_limit, ctx.clock.now()
         count = await self._page(0)
         offsets = range(limit, min(count, limit * PAGES_AT_MOST), limit)
         await self._each(partial(self._page, offset) for offset in offsets)
-        seen = frozenset(ctx.state().workspaces)
-        ctx.emit(ev.SweepEnded(seen, ctx.server_time(at), count))
+        missing = sorted(before - self._seen)
+        await self._each(partial(self._look_up, workspace_id) for workspace_id in missing[:LOOKED_UP])
+        kept = frozenset(missing[LOOKED_UP:]) if count > limit else frozenset()
+        ctx.emit(ev.SweepEnded(frozenset(self._seen) | kept, ctx.server_time(at), count))
 
     async def _page(self, offset: int) -> int:
         ctx, at = self._ctx, self._ctx.clock.now()
         page = await ctx.source.page("", ctx.settings.page_limit, offset)
+        self._tell_time(at)
+        self._seen.update(workspace.id for workspace in page.workspaces)
         if page.workspaces:
             ctx.emit(ev.WorkspacesRead(page.workspaces, ctx.server_time(at), "page"))
         return page.count
+
+    def _tell_time(self, at: datetime) -> None:
+        """Nobody else may be listening to what the answers' headers tell of the server's clock."""
+        ctx, offset = self._ctx, self._ctx.source.clock_offset_s
+        if offset is not None and ctx.state().server.clock_offset_s is None:
+            ctx.emit(ev.ServerAnswered(at, "", offset, 0.0))
+
+    async def _look_up(self, workspace_id: str) -> None:
+        ctx, at = self._ctx, self._ctx.clock.now()
+        try:
+            workspace = await ctx.source.workspace(workspace_id)
+        except (errors.NotFound, errors.Gone):
+            return
+        self._seen.add(workspace_id)
+        ctx.emit(ev.WorkspacesRead((workspace,), ctx.server_time(at), "get"))
 
     async def account(self) -> None:
         """Who is logged in where, and what is licensed; what is refused stays unknown."""

@@ -131,6 +131,7 @@ class FakeSource:
         self.found_ports: tuple[Port, ...] = ()
         self.found_containers = Containers()
         self.log_lines: dict[str, tuple[LogLine, ...]] = {}
+        self.clock_offset_s: float | None = None
         self.known_builds: dict[str, Build] = {}
         self.found_templates: tuple[Template, ...] = ()
         self.found_presets: dict[str, tuple[Preset, ...]] = {}

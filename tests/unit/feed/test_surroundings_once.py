@@ -159,11 +159,30 @@ async def test_a_health_check_that_takes_long_is_not_waited_for(monkeypatch: pyt
 
 async def test_times_are_the_servers() -> None:
     world = a_fleet(1)
-    world._post([ev.ServerAnswered(NOON, "v2", 90.0, 0.1)])
+    world.source.clock_offset_s = 90.0
     await read(world)
     at = world.state.deployment.templates.at
     assert at is not None
     assert (at - NOON).total_seconds() == 90
+    assert (world.state.seen["w000"].at - NOON).total_seconds() == 90
+    assert world.state.server.clock_offset_s == 90
+
+
+async def test_a_second_reading_forgets_what_is_gone_and_keeps_what_was_only_missed() -> None:
+    world = a_fleet(150)
+    await read(world)
+    del world.source.workspaces["w003"]
+    whole = world.source.page
+
+    async def page(query: str, limit: int, offset: int) -> Page:
+        found = await whole(query, limit, offset)
+        return replace(found, workspaces=tuple(w for w in found.workspaces if w.id != "w007"))
+
+    world.source.page = page  # type: ignore[method-assign]
+    await world.clock.advance(60)
+    await read(world)
+    assert len(world.state.workspaces) == 149
+    assert "w007" in world.state.workspaces
 
 
 async def test_pages_that_overlap_are_merged() -> None:
