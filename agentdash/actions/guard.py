@@ -253,6 +253,7 @@ _RULES: dict[str, Callable[[Found, User | None, datetime], str]] = {
     "shell": _can_open_shell,
     "terminal-enter": _can_open_shell,
     "terminal-new": _can_open_shell,
+    "terminal-new-with": _can_open_shell,
     "devcontainer-shell": _can_open_shell,
     "start": _can_start,
     "stop": _can_stop,

@@ -9,6 +9,18 @@ from pathlib import Path
 import platformdirs
 
 
+def new_path(name: str, folder: Path | None = None) -> Path:
+    """A path of that name that nothing stands at yet; made by whoever opens it, exclusively."""
+    folder = folder or Path(platformdirs.user_state_dir("agentdash")) / "saved"
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or "file"
+    stem, dot, suffix = safe.rpartition(".")
+    names = (
+        f"{stem if dot else suffix}{f'-{number}' if number else ''}{dot}{suffix if dot else ''}"
+        for number in range(1000)
+    )
+    return next((folder / one for one in names if not (folder / one).exists()), folder / safe)
+
+
 def save_text(name: str, text: str, folder: Path | None = None) -> str:
     """Write a text to a new file readable by the user alone; says where, or why not."""
     folder = folder or Path(platformdirs.user_state_dir("agentdash")) / "saved"

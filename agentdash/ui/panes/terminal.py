@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from time import monotonic
 
 from textual import on, work
 from textual.widget import Widget
 
+from agentdash.feed.cast import Cast
 from agentdash.feed.shells import Shell, Shells, ShellState, Target
 from agentdash.present.cells import Cell, Tone
 from agentdash.present.describe import empty_place
 from agentdash.present.nextstep import locator
-from agentdash.present.times import countdown
-from agentdash.text.safe import clean
+from agentdash.term.emulator import Emulator
 from agentdash.triage.verdict import Kind
-from agentdash.ui.files import save_text
+from agentdash.ui.files import new_path, save_text
 from agentdash.ui.panes.base import AgentPane
+from agentdash.ui.panes.terminal_words import kind_of, notice_cells, title_cells, tone_of
 from agentdash.ui.panes.view import AgentView
 from agentdash.ui.widgets.filterbar import FilterBar
+from agentdash.ui.widgets.form import Field, Form
 from agentdash.ui.widgets.glyphs import Signs
 from agentdash.ui.widgets.statusbar import StatusLine
 from agentdash.ui.widgets.termview import TermView
-
-_TONES = {
-    ShellState.CONNECTED: Tone.DIM,
-    ShellState.CONNECTING: Tone.WARN,
-    ShellState.WAITING: Tone.WARN,
-    ShellState.RETRYING: Tone.WARN,
-    ShellState.LOST: Tone.BROKEN,
-    ShellState.REFUSED: Tone.BROKEN,
-    ShellState.ENDED: Tone.DIM,
-}
-_KINDS: dict[ShellState, Kind] = {
-    ShellState.CONNECTED: "well",
-    ShellState.LOST: "broken",
-    ShellState.REFUSED: "broken",
-    ShellState.ENDED: "off",
-}
-TITLE_LIMIT = 60
 
 
 class TerminalPane(AgentPane):
@@ -51,7 +38,8 @@ class TerminalPane(AgentPane):
         self.term = TermView(leave_key=leave_key, scopes=("terminal", "shell"))
         self.notice = StatusLine(signs=signs, classes="term-notice")
         self.find_bar = FilterBar("/", signs=signs)
-        self._sought = ""
+        self._said: object = None
+        self._rung_at = 0.0
         self.shell: Shell | None = None
 
     def compose(self) -> Sequence[Widget]:
@@ -84,8 +72,7 @@ class TerminalPane(AgentPane):
             mine = shells.of_agent(view.key)
             if mine:
                 self.attach(mine[-1])
-        self._refresh_notice()
-        self._refresh_title()
+        self._refresh_words()
 
     # The shell
 
@@ -98,12 +85,14 @@ class TerminalPane(AgentPane):
             self.term.set_typing(False)
         else:
             shell.on_change = self._shell_changed
+            shell.bells_heard = shell.emulator.bell
         self.term.show(None if shell is None else shell.emulator)
         self.agent_screen.shell_changed()
-        self._refresh_notice()
-        self._refresh_title()
+        self._refresh_words()
 
-    def open(self, *, command: str = "", container: str = "", new: bool = False) -> None:
+    def open(
+        self, *, command: str = "", container: str = "", container_user: str = "", new: bool = False
+    ) -> None:
         """Show a shell of this agent and type into it; opens one if there is none or a new one is wanted."""
         context = self.agent_screen.context
         view, shells = self.view, context.shells
@@ -115,22 +104,56 @@ class TerminalPane(AgentPane):
             return
         if self.shell is None or new or command or container:
             size = self.term.size
-            target = Target(
-                view.workspace.id, view.key, locator(view.workspace, view.agent), command, container
-            )
+            label = locator(view.workspace, view.agent)
+            target = Target(view.workspace.id, view.key, label, command, container, container_user)
             self.attach(shells.open(target, max(2, size.width or 80), max(2, size.height or 24)))
             self.agent_screen.refresh_bars()
+        elif self.shell is not None:
+            shells.wake(self.shell)
         self.term.focus()
         self.term.set_typing(True)
-        self._refresh_notice()
+        self._refresh_words()
         self.agent_screen.typing_changed()
 
     def _shell_changed(self) -> None:
-        if not self.is_mounted:
+        """Output, or another status: called for each piece of output, so most of it must cost nothing."""
+        shell = self.shell
+        if not self.is_mounted or shell is None:
             return
         self.term.update()
-        self._refresh_title()
+        emulator = shell.emulator
+        said = (
+            shell.status,
+            shell.advice,
+            shell.foreign_rows,
+            emulator.title,
+            emulator.bell,
+            self.term.back,
+            None if shell.cast is None else shell.cast.trouble,
+        )
+        if said != self._said:
+            self._said = said
+            self._ring(shell)
+            self._refresh_words()
+        if emulator.clipboard is not None:
+            text = emulator.take_clipboard()
+            if text:
+                self.agent_screen.copy_text(text, "the program's text")
+
+    def _ring(self, shell: Shell) -> None:
+        """Pass the bell on, once a second at most; it is noted in the title while nobody types here."""
+        if not shell.has_rung:
+            return
+        now = monotonic()
+        if now - self._rung_at >= 1.0:
+            self._rung_at = now
+            self.app.bell()
+        if self.term.is_typing and self.term.has_focus:
+            shell.bells_heard = shell.emulator.bell
+
+    def _refresh_words(self) -> None:
         self._refresh_notice()
+        self._refresh_title()
 
     def _refresh_title(self) -> None:
         shell = self.shell
@@ -140,17 +163,8 @@ class TerminalPane(AgentPane):
             return
         shells = self.agent_screen.context.shells
         mine = () if shells is None else shells.of_agent(shell.target.agent_key)
-        cells = []
-        title = clean(shell.emulator.title, TITLE_LIMIT)
-        if len(mine) > 1:
-            cells.append(Cell(f"{mine.index(shell) + 1 if shell in mine else 1}/{len(mine)} ", Tone.DIM))
-        if title:
-            cells.append(Cell(title, Tone.DIM))
-        if self.term.back:
-            cells.append(Cell(f" {self.term.back} lines back", Tone.ACCENT))
-        self.set_title_state(*cells)
-        status = shell.status
-        self.set_freshness(str(status.state), _TONES.get(status.state, Tone.WARN))
+        self.set_title_state(*title_cells(shell, mine, self.term))
+        self.set_freshness(str(shell.status.state), tone_of(shell.status.state))
 
     def _refresh_notice(self) -> None:
         cells = self._notice_cells()
@@ -163,22 +177,12 @@ class TerminalPane(AgentPane):
             return []
         if shell is None:
             return [Cell(empty_place("terminal", view.agent), Tone.DIM)]
-        status = shell.status
-        if status.state is not ShellState.CONNECTED:
-            sentence = status.sentence or str(status.state)
-            if status.retry_at is not None:
-                sentence += f"; again in {countdown(status.retry_at, self.agent_screen.context.clock())}"
-            return [Cell(sentence, _TONES.get(status.state, Tone.WARN))]
-        if view.agent.lifecycle == "starting":
-            return [Cell("start scripts still run: the workspace may not be ready", Tone.WARN)]
-        if view.agent.lifecycle in ("start_error", "start_timeout"):
-            return [Cell("a start script failed: the workspace may be incomplete (pane 2)", Tone.WARN)]
-        return []
+        return notice_cells(shell, view.agent, self.term, self.agent_screen.context.clock())
 
     @property
     def kind(self) -> Kind:
         """Mark in the strip of names."""
-        return "off" if self.shell is None else _KINDS.get(self.shell.status.state, "moving")
+        return kind_of(self.shell)
 
     # What the screen says
 
@@ -200,6 +204,16 @@ class TerminalPane(AgentPane):
         if self.shell is not None:
             self.shell.resize(message.rows, message.columns)
 
+    @on(TermView.Moved)
+    def tell_place(self) -> None:
+        """Where the view is, and whether text is being chosen."""
+        self._refresh_words()
+
+    @on(TermView.Chosen)
+    def copy_chosen(self, message: TermView.Chosen) -> None:
+        """Text was chosen, by mouse or keyboard."""
+        self.agent_screen.copy_text(message.text, "selection")
+
     @on(TermView.Left)
     def leave(self) -> None:
         """The keys are ours again."""
@@ -208,7 +222,10 @@ class TerminalPane(AgentPane):
     @on(TermView.PasteAsked)
     def ask_paste(self, message: TermView.PasteAsked) -> None:
         """A paste with line ends would run at once."""
-        self.agent_screen.ask_paste(message.text, self.term.paste)
+        if self.agent_screen.context.settings.terminal.confirm_paste:
+            self.agent_screen.ask_paste(message.text, self.term.paste)
+        else:
+            self.term.paste(message.text)
 
     # Actions
 
@@ -220,24 +237,101 @@ class TerminalPane(AgentPane):
         """c"""
         self.open(new=True)
 
+    @work(exclusive=True, group="form", exit_on_error=False)
+    async def do_terminal_new_with(self) -> None:
+        """o: a command, a container, a user."""
+        view = self.view
+        if view is None:
+            return
+        found = view.detail.containers.value
+        names = tuple(c.name for c in found.containers if c.running) if found else ()
+        fields = [
+            Field("command", "command", "empty for a login shell"),
+            Field("container", "container", ", ".join(names[:4]) or "empty for the workspace itself", names),
+            Field("container_user", "as user", "empty for the container's own"),
+        ]
+        form = Form(
+            f"New shell in {locator(view.workspace, view.agent)}", fields, verb="Open", signs=self.signs
+        )
+        values = await self.app.push_screen_wait(form)
+        if values is not None:
+            self.open(new=True, **values)
+
+    def do_terminal_next(self) -> None:
+        """>"""
+        self._switch(1)
+
+    def do_terminal_previous(self) -> None:
+        """<"""
+        self._switch(-1)
+
+    def _switch(self, steps: int) -> None:
+        shells, shell = self.agent_screen.context.shells, self.shell
+        mine = [] if shells is None or shell is None else list(shells.of_agent(shell.target.agent_key))
+        if shell is None or len(mine) < 2 or shell not in mine:
+            self.agent_screen.say("there is no other shell in this agent")
+            return
+        self.attach(mine[(mine.index(shell) + steps) % len(mine)])
+
+    def do_terminal_redraw(self) -> None:
+        """="""
+        if self.shell is not None and self.shell.is_open:
+            self.shell.redraw()
+            self._refresh_words()
+
+    def do_terminal_select(self) -> None:
+        """v"""
+        self.term.choose()
+
+    @work(exclusive=True, group="record", exit_on_error=False)
+    async def do_terminal_record(self) -> None:
+        """r: begins a recording, or ends it."""
+        shell, screen = self.shell, self.agent_screen
+        if shell is None:
+            screen.say("there is no shell to record")
+        elif shell.cast is not None:
+            cast, shell.cast = shell.cast, None
+            await asyncio.to_thread(cast.close)
+            screen.say(cast.trouble or f"recorded to {cast.path}", Tone.WARN if cast.trouble else Tone.PLAIN)
+        else:
+            path = new_path(f"{shell.target.label.replace('/', '-')}.cast")
+            emulator, clock = shell.emulator, screen.context.clock
+            try:
+                shell.cast = Cast(
+                    path,
+                    emulator.columns,
+                    emulator.lines,
+                    shell.target.label,
+                    now=clock().timestamp(),
+                    monotonic=monotonic,
+                )
+                screen.say(f"recording output to {path}; r ends it")
+            except OSError as error:
+                screen.say(f"cannot record: {error.strerror or error}", Tone.WARN)
+        self._refresh_words()
+
     def do_terminal_find(self) -> None:
         """/"""
         self.find_bar.open("")
 
     @on(FilterBar.Changed)
-    def hold_back(self, message: FilterBar.Changed) -> None:
-        """Enter searches, letters do not."""
+    def find_as_typed(self, message: FilterBar.Changed) -> None:
+        """The newest match shows while it is typed."""
         message.stop()
+        self.term.find(message.text, begin=True)
+        self._refresh_title()
 
     @on(FilterBar.Closed)
     def find(self, message: FilterBar.Closed) -> None:
-        """Search the scrollback upwards; esc ends the search."""
+        """Enter keeps the match; esc ends the search."""
         message.stop()
         self.find_bar.display = False
         self.term.focus()
-        self._sought = message.text if message.is_kept else ""
-        if not self.term.find(self._sought, begin=True) and self._sought:
-            self.agent_screen.say(f"“{self._sought}” is not in this terminal", Tone.WARN)
+        sought = message.text if message.is_kept else ""
+        if sought != self.term.search.text or not sought:
+            self.term.find(sought, begin=True)
+        if sought and not self.term.search.count:
+            self.agent_screen.say(f"“{sought}” is not in this terminal", Tone.WARN)
         self._refresh_title()
 
     def do_terminal_find_next(self) -> None:
@@ -249,20 +343,27 @@ class TerminalPane(AgentPane):
         self._find(1)
 
     def _find(self, direction: int) -> None:
-        if self._sought and not self.term.find(self._sought, direction):
-            self.agent_screen.say("no further match")
+        sought = self.term.search.text
+        if not sought:
+            self.agent_screen.say("nothing is searched for; / begins")
+        elif not self.term.find(sought, direction):
+            self.agent_screen.say(f"“{sought}” is not in this terminal", Tone.WARN)
         self._refresh_title()
 
     def do_terminal_copy(self) -> None:
         """y"""
-        self.agent_screen.copy_text("\n".join(self.term.visible_text()).rstrip(), "screen")
+        chosen = self.term.chosen_text()
+        if chosen:
+            self.agent_screen.copy_text(chosen, "selection")
+            self.term.end_choice()
+        else:
+            self.agent_screen.copy_text("\n".join(self.term.visible_text()).rstrip(), "screen")
 
     def do_terminal_save(self) -> None:
         """ctrl+s"""
         if self.shell is not None:
-            lines = "\n".join(line.text for line in self.shell.emulator.text())
             name = f"{self.shell.target.label.replace('/', '-')}.txt"
-            self.agent_screen.say(save_text(name, lines + "\n"))
+            self.agent_screen.say(save_text(name, saved_text(self.shell.emulator)))
 
     def do_terminal_close(self) -> None:
         """x"""
@@ -274,6 +375,11 @@ class TerminalPane(AgentPane):
     async def _close(self, shells: Shells, shell: Shell) -> None:
         await shells.close(shell.id)
         self.agent_screen.refresh_all()
+
+
+def saved_text(emulator: Emulator) -> str:
+    """Scrollback and screen; lines that were wrapped are whole again."""
+    return "".join(line.text + ("" if line.wrapped else "\n") for line in emulator.text())
 
 
 def _ignore() -> None:
