@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 FRAME_S = 1 / 30
 """Events are taken in at most this often."""
+WITH_ROWS = ("fleet", "prebuilds", "triage")
+"""Views from which an agent is opened, and to which one comes back from it."""
 TICK_S = 5.0
 """How often words that depend on time are looked at; nothing is repainted that reads the same."""
 
@@ -141,7 +143,7 @@ class AgentDash(App[int], inherit_bindings=False):
         records = self.context.state.actions
         fresh = [record for record in records if record not in self._told]
         self._told = records
-        shown = [screen for screen in self.screen_stack if isinstance(screen, BaseScreen)]
+        shown = [s for s in self.screen_stack if isinstance(s, BaseScreen) and s.is_mounted]
         for record in fresh:
             if shown:
                 shown[-1].say_outcome(record)
@@ -149,14 +151,14 @@ class AgentDash(App[int], inherit_bindings=False):
     def judged(self) -> None:
         """There is a new diagnosis."""
         for screen in self._screens():
-            if screen.is_current:
+            if screen.is_current and screen.is_mounted:
                 screen.judged()
 
     def _tick(self) -> None:
         context = self.context
         touched = context.fleet.rejudge(context.state, context.now())
         for screen in self._screens():
-            if screen.is_current:
+            if screen.is_current and screen.is_mounted:
                 screen.time_passed(touched)
 
     def _screens(self) -> list[BaseScreen]:
@@ -171,6 +173,9 @@ class AgentDash(App[int], inherit_bindings=False):
         if name not in self._views:
             self._views[name] = _view(name)(self.context)
             self.add_mode(name, lambda: self._views[name])
+        if self.current_mode == name:
+            while len(self.screen_stack) > 1:
+                self.pop_screen()
         self.switch_mode(name)
         self.trail.visit(Place(name))
 
@@ -197,9 +202,9 @@ class AgentDash(App[int], inherit_bindings=False):
         self._open(BuildScreen(self.context, key), Place("fleet", key, is_build=True))
 
     def _open(self, screen: BaseScreen, place: Place) -> None:
-        if self.current_mode != "fleet":
+        if self.current_mode not in WITH_ROWS:
             self.switch_mode("fleet")
-        self.trail.visit(place)
+        self.trail.visit(Place(self.current_mode, place.key, place.is_build))
         if len(self.screen_stack) > 1 and type(self.screen) is type(screen):
             self.switch_screen(screen)
         else:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,13 +111,20 @@ class Live:
         return [cell.text for cell in self.screen.query_one("#footer", MessageLine).notices]
 
 
-@asynccontextmanager
-async def dashboard_on(
-    served: Served, monkeypatch: pytest.MonkeyPatch, *, size: tuple[int, int] = (120, 36), **fields: Any
-) -> AsyncIterator[Live]:
-    """The dashboard as `agentdash --url … ` makes it, with a quicker feed."""
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A quicker feed, and a home of the test's own."""
     monkeypatch.setattr("agentdash.feed.settings.feed_settings", lambda settings: QUICK)
     monkeypatch.setattr(dashboard, "_is_utf8", lambda: True)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@asynccontextmanager
+async def dashboard_on(
+    served: Served, *, size: tuple[int, int] = (120, 36), **fields: Any
+) -> AsyncIterator[Live]:
+    """The dashboard as `agentdash --url …` makes it."""
     settings = Settings(url=served.url, token=Secret(served.token.reveal()), **fields)
     context = dashboard.make_context(settings)
     app = AgentDash(context, dashboard.session_opener(settings, {}))
@@ -125,18 +133,18 @@ async def dashboard_on(
         yield it
 
 
-async def test_the_fleet_fills_and_names_the_server(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with dashboard_on(served, monkeypatch) as it:
+async def test_the_fleet_fills_and_names_the_server(served: Served) -> None:
+    async with dashboard_on(served) as it:
         await it.until(lambda: it.fleet.grid.row_count == 1)
         await it.until(lambda: "alpha › main" in screen_text(it.app))
         await it.until(lambda: "● live" in it.line("title") and "ops" in it.line("title"))
         assert it.fleet.grid.cursor_key == it.key
 
 
-async def test_logs_arrive_while_one_watches(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_logs_arrive_while_one_watches(served: Served) -> None:
     agent = the_agent(served.deployment)
     served.deployment.append_logs(agent, agent.log_sources[0].id, [("info", "before")])
-    async with dashboard_on(served, monkeypatch) as it:
+    async with dashboard_on(served) as it:
         screen = await it.enter()
         pane = screen.pane("logs")
         await it.until(lambda: "before" in "\n".join(widget_lines(pane)))
@@ -145,10 +153,10 @@ async def test_logs_arrive_while_one_watches(served: Served, monkeypatch: pytest
         await it.until(lambda: "while you watch" in "\n".join(widget_lines(pane)))
 
 
-async def test_metadata_moves(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_metadata_moves(served: Served) -> None:
     agent = the_agent(served.deployment)
     item = agent.metadata[0]
-    async with dashboard_on(served, monkeypatch) as it:
+    async with dashboard_on(served) as it:
         screen = await it.enter()
         pane = screen.pane("metadata")
         for value in ("12%", "57%"):
@@ -178,10 +186,8 @@ async def typed(it: Live, text: str) -> None:
 
 
 @pytest.mark.usefixtures("real_shell")
-async def test_a_real_shell_echoes_survives_a_cut_and_ends(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with dashboard_on(served, monkeypatch) as it:
+async def test_a_real_shell_echoes_survives_a_cut_and_ends(served: Served) -> None:
+    async with dashboard_on(served) as it:
         screen = await it.enter("shell")
         shells = it.app.context.shells
         assert shells is not None
@@ -211,9 +217,7 @@ def fixed_port_server() -> Callable[..., Any]:
     return serve
 
 
-async def test_a_server_that_goes_away_and_comes_back(
-    fixed_port_server: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_server_that_goes_away_and_comes_back(fixed_port_server: Callable[..., Any]) -> None:
     deployment = small_deployment()
     async with fixed_port_server(deployment, 0, None) as first:
         pass
@@ -221,7 +225,7 @@ async def test_a_server_that_goes_away_and_comes_back(
     token = first.token
     stack = fixed_port_server(deployment, port, token)
     served = await stack.__aenter__()
-    async with dashboard_on(served, monkeypatch) as it:
+    async with dashboard_on(served) as it:
         screen = await it.enter()
         await it.until(lambda: screen.pane("metadata").freshness_text == "live")
         await stack.__aexit__(None, None, None)
@@ -238,11 +242,9 @@ async def test_a_server_that_goes_away_and_comes_back(
             it.app.exit()
 
 
-async def test_a_rebuild_keeps_the_cursor_and_opens_the_streams_anew(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_rebuild_keeps_the_cursor_and_opens_the_streams_anew(served: Served) -> None:
     deployment = served.deployment
-    async with dashboard_on(served, monkeypatch) as it:
+    async with dashboard_on(served) as it:
         screen = await it.enter("logs")
         pane = screen.pane("logs")
         assert isinstance(pane, LogsPane)
@@ -258,10 +260,8 @@ async def test_a_rebuild_keeps_the_cursor_and_opens_the_streams_anew(
         assert it.fleet.grid.cursor_key == it.key
 
 
-async def test_a_restart_is_asked_about_done_and_told(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with dashboard_on(served, monkeypatch) as it:
+async def test_a_restart_is_asked_about_done_and_told(served: Served) -> None:
+    async with dashboard_on(served) as it:
         await it.until(lambda: it.fleet.grid.row_count == 1 and it.state.server.user)
         builds = it.deployment.workspaces[it.workspace_id].builds
         await it.press("R")
@@ -281,10 +281,8 @@ async def test_a_restart_is_asked_about_done_and_told(
         await it.until(lambda: isinstance(it.app.screen, Help) and "ops/alpha: done" in screen_text(it.app))
 
 
-async def test_read_only_is_kept_on_screen_and_in_the_client(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with dashboard_on(served, monkeypatch, read_only=True) as it:
+async def test_read_only_is_kept_on_screen_and_in_the_client(served: Served) -> None:
+    async with dashboard_on(served, read_only=True) as it:
         await it.until(lambda: it.fleet.grid.row_count == 1)
         assert "READ-ONLY" in it.line("views")
         await it.press("R", "s", "H")
@@ -302,21 +300,19 @@ async def test_read_only_is_kept_on_screen_and_in_the_client(
         assert len(it.deployment.workspaces[it.workspace_id].builds) == 1
 
 
-async def test_a_wrong_token_is_said_and_the_program_stays_up(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_wrong_token_is_said_and_the_program_stays_up(served: Served) -> None:
     wrong = replace(served, token=Secret("wrong-token-of-nobody"))  # type: ignore[arg-type]
-    async with dashboard_on(wrong, monkeypatch) as it:
+    async with dashboard_on(wrong) as it:
         await it.until(lambda: it.fleet.query_one("#trouble").display)
         await it.until(lambda: "coder login" in screen_text(it.app))
         assert "wrong-token" not in screen_text(it.app)
         assert it.app.is_running
 
 
-async def test_nothing_listens_there(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_listens_there(served: Served) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         nowhere = replace(served, url=f"http://127.0.0.1:{listener.getsockname()[1]}")
-    async with dashboard_on(nowhere, monkeypatch) as it:
+    async with dashboard_on(nowhere) as it:
         await it.until(lambda: it.fleet.query_one("#trouble").display)
         assert it.line("trouble").startswith(" ✗ ")

@@ -129,6 +129,7 @@ class Desk:
             glyphs=words.ASCII if settings.ascii else words.UNICODE,
             signs=signs.ASCII if settings.ascii else signs.UNICODE,
             clock=self.clock.now,
+            judge_every_s=0.02,
         )
         self.app = AgentDash(self.context, self._connect)
         self.pilot: Pilot[Any]
@@ -171,6 +172,17 @@ class Desk:
         if ended:
             told.append(ev.SweepEnded(frozenset(w.id for w in workspaces), now, len(workspaces)))
         await self.tell(*told)
+
+    async def judged(self) -> None:
+        """Wait until the diagnosis is that of the present state."""
+
+        def is_judged() -> bool:
+            judge = self.context.judge
+            return judge is not None and judge.view is not None and judge.view.facts.state is self.state
+
+        if self.context.judge is not None:
+            self.context.judge.state_changed()
+        await self.until(is_judged, "a diagnosis")
 
     async def press(self, *keys: str) -> None:
         """Press keys, each taken in before the next."""

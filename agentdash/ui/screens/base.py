@@ -109,14 +109,12 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
 
     def time_passed(self, touched: set[str]) -> None:
         """Words that depend on time may read differently."""
-        if self.is_mounted:  # a screen that has just been pushed has no lines yet
-            self.refresh_content(Changes(), touched)
-            self.refresh_bars()
+        self.refresh_content(Changes(), touched)
+        self.refresh_bars()
 
     def judged(self) -> None:
         """There is a new diagnosis: the counts beside the views may differ."""
-        if self.is_mounted:
-            self.refresh_bars()
+        self.refresh_bars()
 
     # Bars
 
