@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -21,7 +21,7 @@ from agentdash.feed.surroundings_once import read_once
 from agentdash.local.clock import RealClock
 from agentdash.local.deployment import Deployment
 from agentdash.local.large_fleet import large_fleet
-from agentdash.local.server import Served, serve_in_loop
+from agentdash.local.server import Served, ServerOptions, serve_in_loop
 from agentdash.local.worlds import open_world
 from agentdash.state import events as ev
 from agentdash.state.freshness import Fact, Freshness
@@ -186,35 +186,72 @@ async def test_a_world_shows_what_its_rule_needs(world: str, part: str) -> None:
     assert found[part]
 
 
-async def test_the_feed_keeps_it_and_survives_a_restart(local_server: Serve) -> None:
-    settings = replace(
-        FeedSettings(), surroundings_settle_s=0.1, pool_settings_s=0.2, provisioners_s=0.2, tick_s=0.05
+QUICK = replace(
+    FeedSettings(),
+    surroundings_settle_s=0.1,
+    pool_settings_s=0.2,
+    provisioners_s=0.2,
+    tick_s=0.05,
+    sweep_interval_s=0.5,
+)
+
+
+@asynccontextmanager
+async def a_feed(served: Served) -> AsyncIterator[Reading]:
+    reading = Reading(served)
+    reading.feed = Feed(
+        reading.source,
+        reading.post,
+        lambda: reading.store.state,
+        settings=QUICK,
+        clock=SystemClock(),
+        random=lambda: 0.0,
     )
-    async with local_server() as served:
-        reading = Reading(served)
-        feed = Feed(
-            reading.source,
-            reading.post,
-            lambda: reading.store.state,
-            settings=settings,
-            clock=SystemClock(),
-            random=lambda: 0.0,
-        )
-        reading.feed = feed
-        async with reading.client:
-            task = asyncio.create_task(feed.run())
-            try:
-                await reading.until(lambda s: s.deployment.jobs and s.deployment.agent_logs)
-                await reading.until(lambda s: s.deployment.health.value and s.deployment.presets)
-                served.deployment.prebuilds_paused = True
-                feed.refresh()
-                await reading.until(
-                    lambda s: (
-                        s.deployment.prebuilds.value and s.deployment.prebuilds.value.reconciliation_paused
-                    )
-                )
-            finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+    async with reading.client:
+        task = asyncio.create_task(reading.feed.run())
+        try:
+            yield reading
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def is_paused(state: State) -> bool:
+    settings = state.deployment.prebuilds.value
+    return settings is not None and settings.reconciliation_paused
+
+
+async def test_the_feed_keeps_it(local_server: Serve) -> None:
+    async with local_server() as served, a_feed(served) as reading:
+        await reading.until(lambda s: s.deployment.jobs and s.deployment.agent_logs)
+        await reading.until(lambda s: s.deployment.health.value and s.deployment.presets)
+        served.deployment.prebuilds_paused = True
+        assert reading.feed is not None
+        reading.feed.refresh()
+        await reading.until(is_paused)
         assert not [p for p in reading.asked if re.search(r"/(listening-ports|containers)", p)]
         assert max(reading.asked.values()) < 256
+
+
+async def test_it_survives_a_restart_of_the_server() -> None:
+    world = open_world("fleet", Deployment(RealClock()))
+    async with AsyncExitStack() as stack:
+        async with serve_in_loop(world.deployment, viewer=world.user("ops")) as served:
+            reading = await stack.enter_async_context(a_feed(served))
+            await reading.until(lambda s: s.deployment.daemons and s.deployment.agent_logs)
+            port, token = int(served.url.rpartition(":")[2]), served.token
+        await reading.until(lambda s: s.server.problem)
+        assert reading.feed is not None
+        reading.feed.refresh()
+        await reading.until(lambda s: s.deployment.prebuilds.freshness is Freshness.STALE)
+        logs = reading.state.deployment.agent_logs
+        assert logs
+        world.deployment.prebuilds_paused = True
+        again = serve_in_loop(
+            world.deployment, viewer=world.user("ops"), options=ServerOptions(port=port), token=token
+        )
+        async with again:
+            await reading.until(lambda s: s.server.problem is None)
+            reading.feed.refresh()
+            await reading.until(is_paused)
+            assert set(logs) <= set(reading.state.deployment.agent_logs)
