@@ -25,6 +25,8 @@ from agentdash.wire.backoff import Backoff
 TOPICS_TICK_S = 5.0
 """New organizations and versions are found this often at least."""
 CASES_TICK_S = 2.0
+COSTS = {"build_logs": 2.0, "agent_logs": 2.0}
+"""A log may be a megabyte: it counts as two questions."""
 MANY = 2000
 """So many workspaces take longer to look through than a frame lasts: not on the loop."""
 HEALTH_LEAST_S = 60.0
@@ -200,23 +202,27 @@ class WorkspaceQuestions:
         if self._holds.is_new_world():
             self._missing.clear()
             self.refresh()
-        for ask in (await self._due())[: int(self._earned())]:
+        self._earn()
+        for ask in await self._due():
+            if self._credit < 1.0:
+                break
             if ask.kind in self._missing:
                 continue
             began = self._ctx.clock.monotonic()
             wait_s = await self._ask(ask)
             # A slow server is asked less often: it rests at least as long as it works for us.
-            self._credit -= max(1.0, 2 * (self._ctx.clock.monotonic() - began) * self._pace_per_s())
+            self._credit -= max(
+                COSTS.get(ask.kind, 1.0), 2 * (self._ctx.clock.monotonic() - began) * self._pace_per_s()
+            )
             if wait_s is not None:
                 return max(CASES_TICK_S, wait_s)
         return CASES_TICK_S
 
-    def _earned(self) -> float:
+    def _earn(self) -> None:
         settings, now = self._ctx.settings, self._ctx.clock.monotonic()
         self._credit += (now - self._credited_at) * self._pace_per_s()
         self._credit = min(self._credit, float(settings.cases_at_once))
         self._credited_at = now
-        return max(0.0, self._credit)
 
     def _pace_per_s(self) -> float:
         return self._ctx.settings.cases_per_minute / 60

@@ -186,14 +186,24 @@ def test_what_has_waited_for_long_comes_first_in_the_end() -> None:
 
 async def test_so_many_a_minute_and_no_more() -> None:
     world = asking(cases_per_minute=30, cases_at_once=10)
-    world.know(*(failed(f"w{n}") for n in range(200)))
+    world.know(*(with_agent(f"w{n}", status="connecting", lifecycle="created") for n in range(200)))
     async with world.doing(WorkspaceQuestions(world.ctx).run):
         await world.clock.advance(1)
-        assert len(world.source.calls) == 10
+        assert len(world.source.asked("timings")) == 10
         await world.clock.advance(60)
         assert len(world.source.calls) in range(38, 42)
         await world.clock.advance(60)
         assert len(world.source.calls) in range(68, 72)
+
+
+async def test_a_log_counts_as_two() -> None:
+    world = asking(cases_per_minute=30, cases_at_once=10)
+    world.know(*(failed(f"w{n}") for n in range(200)))
+    async with world.doing(WorkspaceQuestions(world.ctx).run):
+        await world.clock.advance(1)
+        assert len(world.source.asked("build_tail")) == 5
+        await world.clock.advance(50)
+        assert len(world.source.calls) in range(16, 20)
 
 
 async def test_a_slow_server_is_asked_less() -> None:
