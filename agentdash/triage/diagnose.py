@@ -54,7 +54,7 @@ def diagnose(facts: Facts) -> Diagnosis:
     for rule, reason in blocked.items():
         if rule not in judged:
             unknown[CannotKnow(rule, reason)] = None
-    for told in _without_history(facts, judged) + _refusals(facts):
+    for told in (*_without_history(facts, judged), *_off_screen(facts, judged), *_refusals(facts)):
         unknown[told] = None
     grouped, groups = group(facts, sorted(ordered, key=_order))
     cannot = tuple(sorted(unknown, key=lambda c: (c.rule, c.why)))
@@ -126,6 +126,25 @@ def _without_history(facts: Facts, judged: set[str]) -> list[CannotKnow]:
         CannotKnow(entry.id, "needs more than one look: the server keeps no history of it")
         for entry in CATALOGUE.values()
         if "history" in entry.needs and entry.id not in judged
+    ]
+
+
+def _off_screen(facts: Facts, judged: set[str]) -> list[CannotKnow]:
+    """Rules about what is read only of an agent on screen, while none is: asking would dial agents."""
+    details = facts.state.details.values()
+    listed = any(d.containers.value is not None or d.containers.problem is not None for d in details)
+    measured = any(d.metadata.value is not None for d in details) or any(
+        agent.metadata for workspace in facts.state.workspaces.values() for agent in workspace.agents
+    )
+    missing = {
+        **({} if listed else {"containers": "containers: read only for an agent on screen"}),
+        **({} if measured else {"metadata": "metadata: read only for an agent on screen"}),
+    }
+    return [
+        CannotKnow(entry.id, missing[source])
+        for entry in CATALOGUE.values()
+        for source in entry.needs
+        if source in missing and entry.id not in judged
     ]
 
 

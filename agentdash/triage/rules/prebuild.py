@@ -6,8 +6,9 @@ from datetime import datetime
 
 from agentdash.api.schema import Lifecycle
 from agentdash.state.model import PREBUILDS_USER_ID, Agent
-from agentdash.triage.cases import Outcome, PoolCase, WorkspaceCase
+from agentdash.triage.cases import Outcome, WorkspaceCase
 from agentdash.triage.clock import known, latest, older
+from agentdash.triage.facts import Facts
 from agentdash.triage.finding import Confidence, Evidence, Severity
 from agentdash.triage.pools import is_eligible
 from agentdash.triage.rules.connect import is_deaf
@@ -19,18 +20,18 @@ from agentdash.triage.verdict import effective_status
 _NEVER_READY = frozenset({"start_error", "start_timeout"})
 
 
-def promoted_before(case: PoolCase, active_version_id: str) -> tuple[datetime | None, bool]:
+def promoted_before(facts: Facts, active_version_id: str) -> tuple[datetime | None, bool]:
     """A time by which the active version was active, and whether that is proven by a prebuild made of it."""
     made = [
         w.created_at
-        for pool in case.facts.pools
+        for pool in facts.pools
         if pool.version_id == active_version_id
         for w in pool.prebuilds
         if known(w.created_at) is not None
     ]
     if made:
         return min(at for at in made if at is not None), True
-    version = case.facts.version(active_version_id)
+    version = facts.version(active_version_id)
     return (None if version is None else version.created_at), False
 
 
@@ -155,14 +156,13 @@ def old_version(case: WorkspaceCase) -> Outcome:
     if build.template_version_id == active:
         return
     pool = next((p for p in case.facts.pools if p.preset_id == build.preset_id), None)
-    if pool is None:
-        return
-    promoted, is_proven = promoted_before(PoolCase(case.facts, pool), active)
+    promoted, is_proven = promoted_before(case.facts, active)
     if promoted is None:
         yield case.cannot("P14", "when the active version was promoted is not known")
         return
     removed = _removed_since(case, promoted)
-    rule = "P12" if removed and len(pool.running) == 1 else "P14"
+    is_last = pool is not None and len(pool.running) == 1
+    rule = "P12" if removed and is_last else "P14"
     limit = case.limits.pool_left_intervals * case.facts.config.interval_s
     if not older(promoted, case.now, case.limits.old_version_s if rule == "P12" else limit):
         return

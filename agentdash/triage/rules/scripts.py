@@ -307,6 +307,9 @@ def waits_for_other(case: AgentCase) -> Outcome:
     """A script waits for another unit."""
     if not is_running_on(case):
         return
+    if case.facts.agent_lines(case.agent) is None:
+        yield case.cannot("S10", "agent log: not read yet")
+        return
     for script in unfinished(case):
         line = waits_for_unit(case.lines_of(script) or ())
         if line is not None:

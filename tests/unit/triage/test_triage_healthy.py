@@ -114,6 +114,13 @@ def test_one_look_says_which_rules_need_a_history() -> None:
     assert not {c.rule for c in diagnose(facts(workspace(MAIN))).cannot_know} & {"A04", "R06"}
 
 
+def test_what_is_read_on_screen_only_is_said() -> None:
+    told = {c.rule: c.why for c in diagnose(facts(workspace(MAIN))).cannot_know}
+    assert told["D04"] == "containers: read only for an agent on screen"
+    assert told["R01"] == "metadata: read only for an agent on screen"
+    assert "D02" not in told
+
+
 def test_catalogue_tree_and_rules_name_the_same_ids() -> None:
     assert set(TREE) == set(CATALOGUE)
     assert len(TREE) == len(set(TREE))
