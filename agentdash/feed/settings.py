@@ -48,7 +48,7 @@ class FeedSettings:
         proxies_s: Between two readings of the workspace proxies.
         rights_s: Between two readings of rights and options.
         refused_again_s: Before a refused part is asked for again; one the server lacks waits for a new version.
-        cases_per_minute: Questions a minute about single unwell or moving workspaces.
+        cases_per_minute: Questions a minute about single unwell or moving workspaces; a log counts as two.
         cases_at_once: How many of them may come in one burst.
         build_log_s: Between two readings of the log of a build that runs for long.
         agent_log_s: Between two readings of the log of an agent that starts for long.

@@ -24,6 +24,7 @@ from agentdash.local.large_fleet import large_fleet
 from agentdash.local.server import Served, ServerOptions, serve_in_loop
 from agentdash.local.worlds import open_world
 from agentdash.state import events as ev
+from agentdash.state.deployment import PrebuildsConfig
 from agentdash.state.freshness import Fact, Freshness
 from agentdash.state.store import State, Store
 from tests.conftest import Serve
@@ -146,6 +147,37 @@ async def test_a_member_sees_his_own_and_what_he_may(local_server: Serve) -> Non
     assert words(known.health) == (Freshness.REFUSED, 403)
     assert known.prebuilds.freshness is Freshness.POLLED
     assert all(w.owner_name == "ada" for w in reading.state.workspaces.values())
+
+
+async def test_an_organization_admin_reads_pools_and_queue(deployment: Deployment) -> None:
+    user = next(iter(deployment.users.values()))
+    user.roles, user.org_roles = [], ["organization-admin"]
+    organization = deployment.organization.id
+    async with serve_in_loop(deployment) as served:
+        reading = Reading(served)
+        await reading.once()
+    known = reading.state.deployment
+    assert known.rights["read_prebuilds"]
+    assert known.rights[f"read_daemons:{organization}"]
+    assert known.daemons[organization].freshness is Freshness.POLLED
+    assert words(known.config) == (Freshness.REFUSED, 403)
+
+
+async def test_jobs_of_template_imports_are_in_the_list(served: Served) -> None:
+    reading = Reading(served)
+    await reading.once()
+    jobs = reading.state.deployment.jobs[served.deployment.organization.id].value or ()
+    assert [job.template_name for job in jobs if job.type == "template_version_import"] == ["ops"]
+
+
+async def test_an_auditor_reads_the_reconcilers_options(deployment: Deployment) -> None:
+    next(iter(deployment.users.values())).roles = ["auditor"]
+    async with serve_in_loop(deployment) as served:
+        reading = Reading(served)
+        await reading.once()
+    known = reading.state.deployment
+    assert known.config.value == PrebuildsConfig()
+    assert words(known.health) == (Freshness.REFUSED, 403)
 
 
 async def test_a_server_without_licensed_code_says_not_offered() -> None:
