@@ -265,11 +265,13 @@ class PoolCase(Case):
 
 
 def _steps(steps: Iterable[tuple[str, str]], words: dict[str, str]) -> Iterator[Step]:
+    """Steps of the catalogue with this case's names; those that need a name it has not are left out."""
     quoted = {name: shlex.quote(value) if value else "''" for name, value in words.items()}
     for text, command in steps:
-        if text or command:
+        places = {found.group(1) for found in _PLACE.finditer(text + command)}
+        if (text or command) and places <= words.keys():
             yield Step(_filled(text, words), _filled(command, quoted))
 
 
 def _filled(text: str, words: dict[str, str]) -> str:
-    return _PLACE.sub(lambda found: words.get(found.group(1), found.group()), text)
+    return _PLACE.sub(lambda found: words[found.group(1)], text)

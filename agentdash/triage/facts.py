@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from immutables import Map
+
 from agentdash.state.deployment import BuildSummary, Deployment, PrebuildsConfig, TemplateVersion
 from agentdash.state.freshness import Fact, Freshness
 from agentdash.state.logs import LogBook
@@ -143,6 +145,11 @@ class Facts:
         return self.deployment.versions.get(version_id)
 
     # What cannot be known
+
+    def untold(self, facts: Map[str, Fact[Any]], subject_id: str, what: str) -> str:
+        """Why something about one build, agent or workspace is not there, in words."""
+        fact = facts.get(subject_id)
+        return (None if fact is None else why(fact, what)) or f"{what}: not read yet"
 
     def sees_prebuilds(self, organization_id: str = "") -> bool | None:
         """Whether this account may see unclaimed prebuilds there; None if that is not known."""

@@ -56,7 +56,9 @@ def silent(case: WorkspaceCase) -> Outcome:
         return
     lines = case.facts.build_lines(case.build.id)
     if lines is None:
-        yield case.cannot("B06", "build log: not read yet")
+        yield case.cannot(
+            "B06", case.facts.untold(case.facts.deployment.build_logs, case.build.id, "build log")
+        )
         return
     if job.logs_overflowed:
         return

@@ -35,6 +35,10 @@ def _may_be_claim(case: WorkspaceCase) -> bool:
     return case.claim is True and case.build.number == 2 and case.build.initiator_id != PREBUILDS_USER_ID
 
 
+def _no_builds(case: WorkspaceCase) -> str:
+    return case.facts.untold(case.facts.deployment.builds, case.workspace.id, "builds of the workspace")
+
+
 @workspace_rule("C01", jobs=("pending", "running"), transitions=("start",))
 def slow(case: WorkspaceCase) -> Outcome:
     """A claim's build takes long."""
@@ -48,7 +52,7 @@ def slow(case: WorkspaceCase) -> Outcome:
         return
     if just_claimed(case) is None:
         if _may_be_claim(case):
-            yield case.cannot("C01", "builds of the workspace: not read yet")
+            yield case.cannot("C01", _no_builds(case))
         return
     took = age_s(since, case.now) or 0.0
     usual = case.usual("build")
@@ -74,7 +78,7 @@ def failed(case: WorkspaceCase) -> Outcome:
         return
     if just_claimed(case) is None:
         if _may_be_claim(case):
-            yield case.cannot("C02", "builds of the workspace: not read yet")
+            yield case.cannot("C02", _no_builds(case))
         return
     errors = terraform_errors(case.facts.build_lines(case.build.id) or ())
     cause = cause_of(errors) or cause_of_text(job.error)
@@ -123,7 +127,9 @@ def compute_replaced(case: WorkspaceCase) -> Outcome:
         return
     fact = case.facts.deployment.timings.get(case.build.id)
     if fact is None or fact.value is None:
-        yield case.cannot("C04", "timings of the claim's build: not read yet")
+        yield case.cannot(
+            "C04", case.facts.untold(case.facts.deployment.timings, case.build.id, "timings of the claim")
+        )
         return
     homes = {a.resource_id for a in case.roots}
     compute = {f"{r.type}.{r.name}" for r in case.build.resources if r.id in homes}
@@ -244,7 +250,10 @@ def passed_over(case: WorkspaceCase) -> Outcome:
         values = dict(given.value) if given is not None and given.value is not None else None
         if not is_same and (build.preset_id is not None or values is None or pool.preset is None):
             if build.preset_id is None and values is None:
-                yield case.cannot("C08", "parameters of the new build: not read yet")
+                yield case.cannot(
+                    "C08",
+                    case.facts.untold(case.facts.deployment.parameters, build.id, "parameters of the build"),
+                )
             continue
         wanted = dict(pool.preset.parameters) if pool.preset is not None else {}
         differ = _differences(wanted, values)

@@ -219,7 +219,10 @@ def never_starts(case: AgentCase) -> Outcome:
     if not older(since, case.now, limit):
         return
     if claim is True:
-        yield case.cannot("C03", f"builds of {case.workspace.full_name}: not read yet")
+        yield case.cannot(
+            "C03",
+            case.facts.untold(case.facts.deployment.builds, case.workspace.id, "builds of the workspace"),
+        )
     yield case.find(
         "S06",
         since=since,
@@ -308,7 +311,7 @@ def waits_for_other(case: AgentCase) -> Outcome:
     if not is_running_on(case):
         return
     if case.facts.agent_lines(case.agent) is None:
-        yield case.cannot("S10", "agent log: not read yet")
+        yield case.cannot("S10", _no_log(case))
         return
     for script in unfinished(case):
         line = waits_for_unit(case.lines_of(script) or ())
@@ -339,7 +342,7 @@ def no_log_line(case: AgentCase) -> Outcome:
     if agent.logs_length > 0:
         lines = case.facts.agent_lines(agent)
         if lines is None:
-            yield case.cannot("S11", "agent log: not read yet")
+            yield case.cannot("S11", _no_log(case))
             return
         if is_first or any(ln.at is None or began is None or ln.at >= began for ln in lines):
             return
@@ -390,3 +393,7 @@ def _grown(case: AgentCase) -> str:
             if growth > best:
                 best, name = growth, timing.name
     return name
+
+
+def _no_log(case: AgentCase) -> str:
+    return case.facts.untold(case.facts.deployment.agent_logs, case.agent.id, "agent log")

@@ -181,6 +181,8 @@ def test_an_agent_lost_with_most_others_is_the_server() -> None:
     assert [f.rule for f in now.flat()] == ["V06"]
     later = diagnose(many(400))
     assert [(f.rule, f.subject.kind, f.severity.label) for f in later.flat()] == [("A05", "deployment", "S1")]
+    # Nothing that names one workspace.
+    assert [s.command for s in later.findings[0].next] == [""]
 
 
 def test_agents_lost_one_after_another_are_told_one_by_one() -> None:
