@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Literal
-
-from immutables import Map
 
 
 class Severity(IntEnum):
@@ -165,7 +163,7 @@ class Group:
     Attributes:
         id: `g1`, `g2` …, worst first.
         cause: Rule they have in common.
-        shared: What they share and others lack, by attribute (`template_version` → `web v31`).
+        shared: What they share and others lack, by attribute (`template_version` → `web v31`), the most telling first.
         affected: How many of those that share it are affected.
         affected_total: How many share it.
         others: How many of the rest are affected.
@@ -176,7 +174,7 @@ class Group:
 
     id: str
     cause: str
-    shared: Map[str, str]
+    shared: Mapping[str, str]
     affected: int
     affected_total: int
     others: int

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-
-from immutables import Map
+from types import MappingProxyType
 
 from agentdash.state.model import Workspace
 from agentdash.triage.facts import Facts
@@ -79,7 +78,12 @@ def group(facts: Facts, findings: Iterable[Finding]) -> tuple[tuple[Finding, ...
     for (cause, suspect), members in sorted(by_cause.items()):
         made += _groups_of(ground, cause, suspect, members)
     made.sort(
-        key=lambda item: (-_worst(item[0], findings), -item[0].affected, item[0].cause, str(item[0].shared))
+        key=lambda item: (
+            -_worst(item[0], findings),
+            -item[0].affected,
+            item[0].cause,
+            str(dict(item[0].shared)),
+        )
     )
     groups = tuple(replace(g, id=f"g{number}") for number, (g, _) in enumerate(made, 1))
     home = {finding_id: g.id for g in groups for finding_id in g.findings}
@@ -117,7 +121,7 @@ def _groups_of(
                 Group(
                     "",
                     cause,
-                    Map(shared),
+                    MappingProxyType(shared),
                     len(affected & best.members),
                     total,
                     others,
