@@ -11,7 +11,19 @@ from agentdash.cli import output
 from agentdash.cli.me_arguments import ME_HELP, add_me
 from agentdash.cli.output import EXIT_CODES_HELP, CliError, ExitCode
 
-COMMANDS = ("dashboard", "local", "worlds", "fleet", "agent", "triage", "explain", "me", "doctor", "version")
+COMMANDS = (
+    "dashboard",
+    "local",
+    "worlds",
+    "fleet",
+    "agent",
+    "shell",
+    "triage",
+    "explain",
+    "me",
+    "doctor",
+    "version",
+)
 DEFAULT_COMMAND = "dashboard"
 
 
@@ -122,6 +134,9 @@ def _parser() -> Parser:
     )
     add("worlds", "List what `local --world` can play.")
     add_me(add("me", ME_HELP), add_to)
+    _add_shell(
+        add("shell", "Open a shell of an agent on this terminal; ctrl+] (the setting leave_key) leaves it.")
+    )
     add("doctor", "Check settings, terminal, connection and login, and say where each value came from.")
     add("version", "Tell the versions of agentdash and of what it is made of.")
     return parser
@@ -217,6 +232,23 @@ def _add_local(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=7, help="seed of the scripted fleet (7)")
     parser.add_argument(
         "--world", default="fleet", metavar="NAME", help="what to play (fleet); `agentdash worlds` lists all"
+    )
+
+
+def _add_shell(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="[OWNER/]WORKSPACE[.AGENT]", help="the agent")
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="-- COMMAND",
+        help="run this instead of a login shell; told no exit status",
+    )
+    parser.add_argument("--container", metavar="NAME", help="a container in the workspace, by name or id")
+    parser.add_argument("--container-user", metavar="USER", help="user in the container")
+    parser.epilog = (
+        "The line may be cut: the shell lives on for five minutes and is gone back to. What is typed meanwhile is "
+        "not sent;\nenter tries again at once, ctrl+c gives up. When the shell has ended the exit code is 0, "
+        "whatever its own was:\nan agent does not tell it.\n\n" + EXIT_CODES_HELP
     )
 
 

@@ -26,6 +26,8 @@ class ExitCode(IntEnum):
     """Not logged in, or not allowed."""
     FOUND = 10
     """Findings of a severity that `triage --fail-on` names."""
+    LEFT = 5
+    """A shell was left with the leave key and runs on."""
     BROKEN_PIPE = 141
     """Whoever read our output has gone."""
     INTERRUPTED = 130
@@ -38,6 +40,7 @@ EXIT_CODES_HELP = """exit codes:
   2    command line, environment or settings cannot be understood
   3    the deployment does not answer, or not like Coder
   4    not logged in, or not allowed
+  5    a shell was left with the leave key and runs on
   10   triage: there are findings of a severity named with --fail-on
   128+n  ended by signal n"""
 

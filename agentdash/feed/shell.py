@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import uuid
 from collections.abc import Callable
@@ -115,6 +116,10 @@ class Shell(Session):
             self._look_at_size(output)
         answers = emulator.take_replies()
         return "" if is_replay else answers
+
+    async def drain(self) -> None:
+        """Nothing to wait for: what is drawn is drawn."""
+        await asyncio.sleep(0)
 
     def _look_at_size(self, output: bytes) -> None:
         if self._clock.monotonic() - self._resized_at > FOREIGN_AFTER_S:

@@ -12,7 +12,6 @@ import asyncio
 import logging
 import random
 import uuid
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -20,8 +19,9 @@ from typing import Protocol
 
 from agentdash.api.errors import ApiError
 from agentdash.api.schema import AgentStatus
-from agentdash.api.terminal import EndKind, TerminalClose, judge_end
+from agentdash.api.terminal import EndKind, TerminalClose, TerminalEnd, judge_end
 from agentdash.feed.clock import Clock
+from agentdash.feed.shell_outbox import Outbox
 from agentdash.feed.shell_silence import UNANSWERED_S, Silence
 from agentdash.feed.shell_size import Size, Sizing
 from agentdash.feed.shell_status import (
@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 REPLAY_BYTES = 65536
 """A return begins with so much old output at most (contract: pty.md §9.1)."""
 REPLAY_S = 1.0
+PIECE = 32768
+"""Bytes drawn at once: some milliseconds of work."""
 ASK_EVERY_S = 10.0
 """Between two questions for an agent that does not answer keys."""
 _NEVER_REACHED = (1001, 1011)
@@ -56,6 +58,9 @@ class Face(Protocol):
 
     def show(self, output: bytes, *, is_replay: bool) -> str:
         """Take output; returns what a terminal answers to it. Old questions are not answered again."""
+
+    async def drain(self) -> None:
+        """Wait until more can be taken; keys, and the shells beside it, have their turn during a flood."""
 
 
 class Session:
@@ -102,10 +107,12 @@ class Session:
         self._backoff = Backoff(rng.random)
         self._sizing = Sizing(is_screen=is_screen)
         self._silence = Silence()
-        self._outbox: deque[str | Size] = deque()
-        self._has_mail = asyncio.Event()
+        self._outbox = Outbox(clock)
         self._again = asyncio.Event()
-        self._later: set[asyncio.Task[None]] = set()
+        self.end: TerminalEnd | None = None
+        """How the last line ended, as far as it can be known."""
+        self.error: ApiError | None = None
+        """Why the last attempt was refused."""
         self._close: TerminalClose | None = None
         self._is_return = reconnect is not None
         self._is_over = False
@@ -123,13 +130,18 @@ class Session:
         """Whether there may be a session to go back to."""
         return self._is_return or self.is_open
 
+    @property
+    def has_returned(self) -> bool:
+        """Whether this line goes back to an older session."""
+        return self._is_return
+
     def type(self, text: str) -> bool:
         """Send input; what is typed while the line is down is never sent. False if it was dropped."""
         if not self.is_open or not text:
             return False
         self._silence.typed(self._clock.monotonic())
-        self._send(text)
-        self._send_later(self._sizing.first_key(self.size))
+        self._outbox.send(text)
+        self._outbox.send_later(self._sizing.first_key(self.size))
         return True
 
     def resize(self, rows: int, columns: int) -> None:
@@ -140,12 +152,12 @@ class Session:
         self.size = size
         if self.is_open:
             for one in self._sizing.resized(size):
-                self._send(one)
+                self._outbox.send(one)
 
     def redraw(self) -> None:
         """Make our size the session's, whatever another client has set, and the program draw itself anew."""
         if self.is_open:
-            self._send_later(self._sizing.redraw(self.size))
+            self._outbox.send_later(self._sizing.redraw(self.size))
 
     def restart(self) -> None:
         """Start a new shell after the old one has ended, or try at once while waiting."""
@@ -169,6 +181,7 @@ class Session:
             try:
                 await self._attach(agent_id)
             except ApiError as error:
+                self.error = error
                 await self._refused(error, agent_id)
                 continue
             except PtyRequestError as error:
@@ -200,10 +213,10 @@ class Session:
             self._silence.attached(self._clock.monotonic())
             self._say(ShellState.CONNECTED)
             for size in self._sizing.opened(self.size):
-                self._send(size)
+                self._outbox.send(size)
             tasks = [
                 asyncio.create_task(self._read(line, mark), name="shell-read"),
-                asyncio.create_task(self._write(line), name="shell-write"),
+                asyncio.create_task(self._outbox.write(line), name="shell-write"),
                 asyncio.create_task(self._watch(agent_id), name="shell-watch"),
                 asyncio.create_task(self._report(agent_id), name="shell-usage"),
             ]
@@ -213,7 +226,6 @@ class Session:
                     task.result()
             finally:
                 self._backoff.ended(self._clock.monotonic() - began)
-                tasks += self._later
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
@@ -243,42 +255,13 @@ class Session:
                     token = b""
             is_replay = is_replay and shown < REPLAY_BYTES and self._clock.monotonic() - began <= REPLAY_S
             shown += len(chunk)
-            answer = self._face.show(chunk, is_replay=is_replay)
-            if answer:
-                self._send(answer)
-            self._look()
-            self.on_change()
-
-    def _send(self, item: str | Size) -> None:
-        self._outbox.append(item)
-        self._has_mail.set()
-
-    def _send_later(self, sizes: list[tuple[float, Size]]) -> None:
-        for wait, size in sizes:
-            if wait <= 0:
-                self._send(size)
-            else:
-                task = asyncio.create_task(self._send_after(wait, size), name="shell-size")
-                self._later.add(task)
-                task.add_done_callback(self._later.discard)
-
-    async def _send_after(self, wait: float, size: Size) -> None:
-        await self._clock.sleep(wait)
-        self._send(size)
-
-    async def _write(self, line: OpenLine) -> None:
-        outbox = self._outbox
-        while True:
-            await self._has_mail.wait()
-            self._has_mail.clear()
-            while outbox:
-                item = outbox.popleft()
-                if isinstance(item, str):
-                    while outbox and isinstance(outbox[0], str):
-                        item += str(outbox.popleft())
-                    await line.send_input(item)
-                else:
-                    await line.resize(*item)
+            for at in range(0, len(chunk), PIECE):
+                answer = self._face.show(chunk[at : at + PIECE], is_replay=is_replay)
+                if answer:
+                    self._outbox.send(answer)
+                self._look()
+                self.on_change()
+                await self._face.drain()
 
     async def _watch(self, agent_id: str) -> None:
         """Return when the agent is no longer connected: its socket would stay open and silent for ever."""
@@ -323,6 +306,7 @@ class Session:
         self._is_return = self._is_return or self._may_have_begun(close)
         what = "command" if self.target.command else "shell"
         if self._is_over:
+            self.end = TerminalEnd(EndKind.EXITED, None, "", "")
             await self._ended(f"The {what} had ended while the line was down.")
             return
         if self._lost or self._agent_id() != agent_id:
@@ -330,7 +314,7 @@ class Session:
             await self._return_of(agent_id)
             return
         status = await self._status(agent_id)
-        end = judge_end(close, status) if close is not None else None
+        self.end = end = judge_end(close, status) if close is not None else None
         if end is not None and end.kind in (EndKind.EXITED, EndKind.REFUSED, EndKind.UNKNOWN):
             await self._ended(convert.sentence(end.sentence))
             return
