@@ -171,8 +171,11 @@ class AgentScreen(BaseScreen):
         self._open_feed()
 
     def on_screen_suspend(self) -> None:
-        """Another screen covers it: nothing dials the agent for nobody. Through a dialog it is still seen."""
-        if self.context.feed is not None and not isinstance(self.app.screen, ModalScreen):
+        """Another screen covers it: nothing dials the agent for nobody.
+
+        Through a dialog it is still seen, and another agent's screen has said what it wants.
+        """
+        if self.context.feed is not None and not isinstance(self.app.screen, (ModalScreen, AgentScreen)):
             self.context.feed.open_agent(None)
 
     def session_opened(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual import on
+from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from agentdash.present.cells import Cell, Tone
@@ -70,9 +71,9 @@ class BuildScreen(BaseScreen):
         super().on_screen_resume()
         self._open_feed()
 
-    def on_unmount(self) -> None:
-        """Nobody reads it any more."""
-        if self.context.feed is not None:
+    def on_screen_suspend(self) -> None:
+        """Nobody reads it any more, unless through a dialog; another build's log has said what it wants."""
+        if self.context.feed is not None and not isinstance(self.app.screen, (ModalScreen, BuildScreen)):
             self.context.feed.open_build_log(None)
 
     def _open_feed(self) -> None:
@@ -161,6 +162,14 @@ class BuildScreen(BaseScreen):
         self.query_one("#find").display = False
         self.log_view.focus()
         self.log_view.search(message.text if message.is_kept else "")
+
+    @on(LogView.SearchEnded)
+    def say_search(self, message: LogView.SearchEnded) -> None:
+        """Say when nothing was found, or the search began anew."""
+        if not message.is_found:
+            self.say(f"“{message.text}” is not in these lines", Tone.WARN)
+        elif message.has_wrapped:
+            self.say("search went past the end")
 
     def do_log_find_next(self) -> None:
         """n"""
