@@ -259,12 +259,12 @@ def report(view: View, found: Sequence[Finding], now: datetime, *, is_ascii: boo
     for item in rows:
         yield ""
         yield from _row(item, view.diagnosis, now, glyphs)
-    untold = [item for item in items if item.rules]
+    untold = [told for item in items for told in item.untold]
     if untold:
         yield ""
         yield "cannot be judged:"
-        for item in untold:
-            yield f"  {' '.join(item.rules)}: {glyphs.say(item.why)}"
+        for why, rules in untold:
+            yield f"  {' '.join(rules)}: {glyphs.say(why)}"
 
 
 def _row(item: Item, diagnosis: Diagnosis, now: datetime, glyphs: Glyphs) -> Iterator[str]:

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agentdash.present.cells import EMPTY, MISSING, Cell, Span, Tone
 from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.tables import LabelledFact
 from agentdash.present.times import age, moment
-from agentdash.triage.catalogue import CATALOGUE
 from agentdash.triage.finding import Confidence, Diagnosis, Finding, Group, Severity, Subject
 from agentdash.triage.precedence import rank
 from agentdash.triage.verdict import Kind
 
 LIFT_TOLD = 1.5
-CANNOT = "cannot:"
-"""Beginning of the keys of rows that say what could not be judged."""
+CANNOT = "cannot"
+"""Key of the row that says what could not be judged."""
 _NAMES = {
     "template_version": "template version",
     "agent_version": "agent version",
@@ -40,8 +39,7 @@ class Item:
         is_member: Shown below its group.
         aside: Why it is put aside, in a word; empty otherwise.
         also: Other findings of the same workspace or subject, which are told with it.
-        rules: Rules that could not be judged for one reason.
-        why: That reason.
+        untold: Reasons why rules could not be judged, each with their ids.
     """
 
     key: str
@@ -50,8 +48,7 @@ class Item:
     is_member: bool = False
     aside: str = ""
     also: tuple[Finding, ...] = ()
-    rules: tuple[str, ...] = ()
-    why: str = ""
+    untold: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def finding(self) -> Finding | None:
@@ -132,10 +129,8 @@ def _cannot_know(diagnosis: Diagnosis) -> tuple[Item, ...]:
     reasons: dict[str, list[str]] = {}
     for told in diagnosis.cannot_know:
         reasons.setdefault(told.why, []).append(told.rule)
-    return tuple(
-        Item(f"{CANNOT}{why}", rules=tuple(sorted(set(rules))), why=why)
-        for why, rules in sorted(reasons.items())
-    )
+    untold = tuple((why, tuple(sorted(set(rules)))) for why, rules in sorted(reasons.items()))
+    return (Item(CANNOT, untold=untold),) if untold else ()
 
 
 def need_a_person(items: Iterable[Item]) -> int:
@@ -180,16 +175,10 @@ def item_cells(item: Item, now: datetime, glyphs: Glyphs = UNICODE) -> tuple[Cel
     """Cells of a row, one for each of `COLUMNS`."""
     finding = item.finding
     if finding is None:
-        text = f"cannot be judged: {item.why}"
-        cells = (
-            Cell(glyphs.unknown, Tone.DIM),
-            Cell(item.rules[0] if len(item.rules) == 1 else "", Tone.DIM),
-            Cell(text, Tone.DIM),
-            Cell(" ".join(item.rules) if len(item.rules) > 1 else "", Tone.DIM),
-            Cell(str(len(item.rules)), Tone.DIM),
-            EMPTY,
-        )
-        return tuple(glyphs.cell(c) for c in cells)
+        count = str(len(_untold_rules(item)))
+        words = _cannot_words(item)
+        cells = (Cell(glyphs.unknown), EMPTY, Cell("cannot be judged"), Cell(words), Cell(count), EMPTY)
+        return tuple(glyphs.cell(replace(c, tone=Tone.DIM)) for c in cells)
     tone = Tone.DIM if item.aside else severity_tone(item.severity)
     plain = Tone.DIM if item.aside or item.severity <= Severity.NOTE else Tone.PLAIN
     where = (
@@ -257,7 +246,9 @@ def item_title(item: Item, now: datetime, glyphs: Glyphs = UNICODE) -> Cell:
     """Sign, rule, title and subject."""
     finding = item.finding
     if finding is None:
-        return Cell(f"{glyphs.unknown} cannot be judged: {item.why}", Tone.DIM)
+        rules = len(_untold_rules(item))
+        text = f"{glyphs.unknown} {rules} rule{'s' * (rules != 1)} cannot be judged"
+        return glyphs.cell(Cell(text, Tone.DIM))
     sign = glyphs.of(severity_kind(item.severity))
     lead = f"{sign} {finding.rule} {_titled(finding.title, finding).removesuffix(' ?')}"
     where = f"{len(item.findings)} times" if item.group is not None else subject_words(finding.subject)
@@ -294,8 +285,11 @@ def item_facts(
     """
     finding = item.finding
     if finding is None:
-        facts = [LabelledFact(rule, Cell(_rule_title(rule), Tone.DIM)) for rule in item.rules]
-        return tuple(LabelledFact(f.label, glyphs.cell(f.value)) for f in facts)
+        facts = [
+            LabelledFact("because" if at == 0 else "", Cell(why), Cell(" ".join(rules), Tone.DIM))
+            for at, (why, rules) in enumerate(item.untold)
+        ]
+        return tuple(LabelledFact(f.label, glyphs.cell(f.value), f.extra) for f in facts)
     facts = []
     shared = item.group or group
     if shared is not None:
@@ -319,7 +313,7 @@ def item_facts(
         facts.append(LabelledFact("all", Cell(_subjects(item.findings), Tone.DIM)))
     if finding.reference:
         facts.append(LabelledFact("see", Cell(finding.reference, Tone.DIM)))
-    return tuple(LabelledFact(f.label, glyphs.cell(f.value), glyphs.cell(f.extra)) for f in facts)
+    return tuple(LabelledFact(glyphs.say(f.label), glyphs.cell(f.value), glyphs.cell(f.extra)) for f in facts)
 
 
 def next_cells(item: Item, glyphs: Glyphs = UNICODE) -> tuple[Cell, ...]:
@@ -350,9 +344,13 @@ def _subjects(findings: Sequence[Finding]) -> str:
     return ", ".join(names[:_SUBJECTS_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _rule_title(rule: str) -> str:
-    entry = CATALOGUE.get(rule)
-    return "" if entry is None else entry.title
+def _untold_rules(item: Item) -> list[str]:
+    return sorted({rule for _, rules in item.untold for rule in rules})
+
+
+def _cannot_words(item: Item) -> str:
+    """The reasons in short, each as far as its first colon."""
+    return ", ".join(dict.fromkeys(why.partition(":")[0] for why, _ in item.untold))
 
 
 def commands_of(item: Item) -> list[str]:

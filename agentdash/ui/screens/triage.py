@@ -156,7 +156,7 @@ class TriageScreen(BaseScreen):
         right = [Cell(f"{aside} put aside", Tone.DIM)] if aside else []
         count = need_a_person(items)
         notes = sum(i.severity <= Severity.NOTE for i in items if not i.aside)
-        words = f"{count} need{'s' * (count == 1)} a person"
+        words = f"{count} need{'s' * (count == 1)} a person" if count else "nothing needs a person"
         right.append(Cell(f"{words}, {notes} note{'s' * (notes != 1)}" if notes else words, Tone.DIM))
         self.query_one("#filter-line", StatusLine).show(left, right)
 
@@ -324,7 +324,8 @@ class TriageScreen(BaseScreen):
         item = self.item
         if item is None:
             return
-        rules = [item.finding.rule] if item.finding is not None else list(item.rules)
+        told = [rule for _, rules in item.untold for rule in rules]
+        rules = [item.finding.rule] if item.finding is not None else told
         if item.finding is not None and item.finding.cause not in ("", item.finding.rule):
             rules.append(item.finding.cause)
         self.app.push_screen(Help(explain_sections(rules), title="Catalogue", signs=self.context.signs))

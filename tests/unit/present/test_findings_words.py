@@ -138,16 +138,23 @@ def test_what_is_put_aside_is_hidden_or_stands_dim_at_the_end() -> None:
     assert need_a_person(rows) == 1
 
 
-def test_what_cannot_be_judged_is_one_row_for_each_reason() -> None:
+def test_what_cannot_be_judged_is_one_row_with_the_reasons() -> None:
     told = (CannotKnow("P13", "404"), CannotKnow("P01", "not allowed"), CannotKnow("P02", "not allowed"))
-    rows = items_of(Diagnosis(NOW, (), (), told))
-    assert [(r.key, r.rules) for r in rows] == [
-        (f"{CANNOT}404", ("P13",)),
-        (f"{CANNOT}not allowed", ("P01", "P02")),
+    (row,) = items_of(Diagnosis(NOW, (), (), told))
+    assert (row.key, row.untold) == (CANNOT, (("404", ("P13",)), ("not allowed", ("P01", "P02"))))
+    assert need_a_person([row]) == 0
+    assert [c.text for c in item_cells(row, NOW)] == [
+        "?",
+        "",
+        "cannot be judged",
+        "404, not allowed",
+        "3",
+        "",
     ]
-    assert need_a_person(rows) == 0
-    assert item_cells(rows[1], NOW)[0].text == "?"
-    assert [f.label for f in item_facts(rows[1], NOW)] == ["P01", "P02"]
+    assert [(f.value.text, f.extra.text) for f in item_facts(row, NOW)] == [
+        ("404", "P13"),
+        ("not allowed", "P01 P02"),
+    ]
 
 
 def test_words_of_a_row() -> None:
@@ -246,7 +253,7 @@ def test_the_fleets_language_filters_findings(query: str, wanted: list[str]) -> 
     ],
 )
 def test_entering_a_group_is_a_query(shared: dict[str, str], query: str) -> None:
-    made = query_of_group(replace(GROUP, shared=Map(shared)), GROUPED)
+    made = query_of_group(replace(GROUP, shared=shared), GROUPED)
     assert made == query
     parse(made)
 
