@@ -80,6 +80,7 @@ class AgentDash(App[int], inherit_bindings=False):
 
     def _begin(self) -> None:
         self._work = asyncio.create_task(self._run_session(), name="session")
+        self._work.add_done_callback(self._tell_failure)
         self._judging = judging.start(self)
 
     async def _run_session(self) -> None:
@@ -97,6 +98,16 @@ class AgentDash(App[int], inherit_bindings=False):
         finally:
             await session.shells.aclose()
             await session.close()
+
+    def _tell_failure(self, work: asyncio.Task[None]) -> None:
+        """A mistake of ours must not look like a server that never answers."""
+        error = None if work.cancelled() else work.exception()
+        if error is not None:
+            log.error("the session has ended", exc_info=error)
+            what = f"{type(error).__name__} in this program"
+            self.post(
+                [ServerFailed(Problem("Failure", what, "Nothing is read any more", "Start agentdash again"))]
+            )
 
     async def on_unmount(self) -> None:
         """End the session before the loop ends."""

@@ -31,7 +31,7 @@ from agentdash.ui.screens.base import BaseScreen
 from agentdash.ui.screens.build import BuildScreen
 from agentdash.ui.screens.fleet import FleetScreen
 from agentdash.ui.screens.shells import ShellsScreen
-from agentdash.ui.session import Refusal, Session
+from agentdash.ui.session import Session
 from agentdash.ui.widgets import glyphs as signs
 from agentdash.ui.widgets.message import MessageLine
 from agentdash.ui.widgets.statusbar import StatusLine
@@ -40,7 +40,7 @@ from tests.unit.feed.fake_lines import FakeLines
 from tests.unit.feed.fakes import FakeClock
 from tests.unit.model_factory import NOW, before, make_agent, make_build, make_workspace
 
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 """No test waits longer than this for what it expects; most wait some milliseconds."""
 OPS = User("u1", "ada", roles=(Role("owner"),))
 
@@ -111,7 +111,7 @@ class FakeRunner:
 class Desk:
     """A running app with everything around it that a test holds in its hands."""
 
-    def __init__(self, *, settings: Settings | None = None, refusal: Refusal | None = None) -> None:
+    def __init__(self, *, settings: Settings | None = None, refusal: Exception | None = None) -> None:
         self.clock = StillClock()
         self.lines = FakeLines()
         self.feed = FakeFeed()
@@ -274,7 +274,7 @@ async def desk(
     *workspaces: Workspace,
     size: tuple[int, int] = (120, 36),
     settings: Settings | None = None,
-    refusal: Refusal | None = None,
+    refusal: Exception | None = None,
 ) -> AsyncIterator[Desk]:
     """The app on screen, connected, with these workspaces known."""
     it = Desk(settings=settings, refusal=refusal)

@@ -245,6 +245,14 @@ async def test_a_refused_session_is_said_and_the_program_stays_up() -> None:
         assert it.app.is_running
 
 
+async def test_a_mistake_of_ours_does_not_look_like_a_silent_server(caplog: pytest.LogCaptureFixture) -> None:
+    async with desk(refusal=RuntimeError("a bug")) as it:
+        await it.until(lambda: "RuntimeError in this program" in it.line("trouble"))
+        assert "Start agentdash again" in it.text
+        assert "a bug" not in it.text
+    assert "the session has ended" in caplog.text
+
+
 async def test_ascii_and_narrow() -> None:
     async with desk(WELL, LOST, size=(80, 24), settings=Settings(ascii=True)) as it:
         rows = widget_lines(it.fleet.grid)

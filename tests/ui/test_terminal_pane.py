@@ -243,7 +243,6 @@ async def test_the_list_follows_its_shells() -> None:
         await it.until(lambda: isinstance(it.app.screen, ShellsScreen))
         it.lines.last.end(TerminalClose(1000, had_output=True, lasted_s=5, after_exit_s=0.1))
         await it.until(lambda: it.shells.all()[0].status.state is ShellState.ENDED)
-        it.app._tick()
         await it.until(lambda: "ended" in widget_lines(it.shells_view.grid)[1])
 
 

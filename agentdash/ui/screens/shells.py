@@ -26,6 +26,9 @@ _KINDS = {
 }
 
 
+LOOK_S = 1.0
+
+
 class ShellsScreen(BaseScreen):
     """The open terminals."""
 
@@ -56,6 +59,12 @@ class ShellsScreen(BaseScreen):
             indented="agent",
         )
         super().on_mount()
+        self.set_interval(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        """Shells change by themselves; a row that reads the same is not painted again."""
+        if self.is_current:
+            self.refresh_content(Changes(), set())
 
     def refresh_content(self, changes: Changes, touched: set[str]) -> None:
         """Show all shells."""
