@@ -1,4 +1,4 @@
-"""Streams of agents: the claim channel (contract: agent-side.md §9)."""
+"""Streams of agents: the claim channel, and RPC (contract: agent-side.md §9, §11)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,51 @@ from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from agentdash.local import bus as topics
+from agentdash.local.agent_tokens import talking_agents
 from agentdash.local.errors import ApiError
 from agentdash.local.records import Build, Workspace
 from agentdash.local.records_org import PREBUILDS_USER_ID
 from agentdash.local.routes_me import ME, agent_of
+from agentdash.local.rpc_agent import AgentService
+from agentdash.local.rpc_socket import RpcRules, check_version, serve_rpc
 from agentdash.local.runtime import runtime_of
 from agentdash.local.streams import EventStream, routes_of, run_events
 from agentdash.local.wire_json import Json
+from agentdash.wire.rpc import Handler
 
 REINIT_REASON = "prebuild_claimed"
+RPC_RULES = RpcRules(is_probed=False, ping_every_s=15.0, ping_within_s=30.0)
 _TRUE_WORDS = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 
 
 def me_stream_routes() -> Sequence[BaseRoute]:
     """Routes of this module; put them before `routes_me`."""
-    return routes_of(((f"{ME}/reinit", reinit),))
+    return routes_of(((f"{ME}/reinit", reinit), (f"{ME}/rpc", agent_rpc)))
+
+
+async def agent_rpc(scope: Scope, receive: Receive, send: Send) -> None:
+    """`GET me/rpc`: the agent itself, unless another `role` is named (§11)."""
+    runtime = runtime_of(scope)
+    agent = agent_of(runtime, scope)
+    version = check_version(scope, "2.0")
+    role = Request({**scope, "type": "http", "method": "GET"}).query_params.get("role", "")
+    service = AgentService(runtime, agent)
+    is_agent = role in {"", "agent"}
+    process: list[int] = []
+
+    def handlers() -> dict[str, Handler]:
+        if is_agent:
+            process.append(service.connect(version))
+        return service.handlers()
+
+    def is_outdated() -> bool:
+        return agent not in talking_agents(runtime.workspace_of(agent))
+
+    try:
+        await serve_rpc(runtime, scope, receive, send, rules=RPC_RULES, handlers=handlers, until=is_outdated)
+    finally:
+        for number in process:
+            service.disconnect(number)
 
 
 async def reinit(scope: Scope, receive: Receive, send: Send) -> None:
