@@ -97,7 +97,7 @@ def _of_workspace(
         return
     is_up = case.is_up
     for agent in workspace.agents:
-        known = agent_rules(agent.status, agent.lifecycle, is_up)
+        known = agent_rules(agent.status, agent.lifecycle, is_up, agent.id in facts.state.details)
         yield from _all(known, AgentCase(facts, workspace, agent), blocked)
 
 

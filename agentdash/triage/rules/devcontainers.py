@@ -183,7 +183,7 @@ def _cause(end: DevcontainerEnd | None, lines: tuple[LogLine, ...], error: str) 
     return ""
 
 
-@agent_rule("D03", statuses=("connected",))
+@agent_rule("D03", statuses=("connected",), is_on_screen=True)
 def runs_with_error(case: AgentCase) -> Outcome:
     """Runs, and carries an error."""
     for devcontainer in listed(case):
@@ -201,7 +201,7 @@ def runs_with_error(case: AgentCase) -> Outcome:
             )
 
 
-@agent_rule("D04", statuses=("connected",), lifecycles=("ready",))
+@agent_rule("D04", statuses=("connected",), lifecycles=("ready",), is_on_screen=True)
 def docker_away(case: AgentCase) -> Outcome:
     """Docker does not answer in the workspace."""
     fact = containers_fact(case)
@@ -224,7 +224,7 @@ def docker_away(case: AgentCase) -> Outcome:
         yield case.find("D04", since=fact.at, evidence=[Evidence(None, said, "containers")])
 
 
-@agent_rule("D05", statuses=("connected",))
+@agent_rule("D05", statuses=("connected",), is_on_screen=True)
 def tied_to_dead(case: AgentCase) -> Outcome:
     """Tied to a dead container."""
     fact = containers_fact(case)
@@ -256,7 +256,7 @@ def _is_older(dead: Container, alive: Container) -> bool:
     return dead.created_at is None or alive.created_at is None or dead.created_at <= alive.created_at
 
 
-@agent_rule("D06", statuses=("connected",))
+@agent_rule("D06", statuses=("connected",), is_on_screen=True)
 def changed(case: AgentCase) -> Outcome:
     """Configuration changed."""
     for devcontainer in listed(case):
@@ -309,7 +309,7 @@ def _home(case: AgentCase, parent_id: str) -> Devcontainer | None:
     )
 
 
-@agent_rule("D08")
+@agent_rule("D08", is_on_screen=True)
 def feature_off(case: AgentCase) -> Outcome:
     """Devcontainers are switched off."""
     fact = containers_fact(case)
@@ -322,7 +322,7 @@ def feature_off(case: AgentCase) -> Outcome:
         )
 
 
-@agent_rule("D09", statuses=("connected",), lifecycles=("created", "starting"))
+@agent_rule("D09", statuses=("connected",), lifecycles=("created", "starting"), is_on_screen=True)
 def not_yet(case: AgentCase) -> Outcome:
     """The list does not answer while the agent starts."""
     fact = containers_fact(case)
@@ -334,7 +334,7 @@ def not_yet(case: AgentCase) -> Outcome:
         yield case.find("D09", evidence=[Evidence(None, text, "containers")])
 
 
-@agent_rule("D10", statuses=("connected",))
+@agent_rule("D10", statuses=("connected",), is_on_screen=True)
 def foreign(case: AgentCase) -> Outcome:
     """A devcontainer that is not the template's carries an error."""
     for devcontainer in listed(case):
@@ -347,7 +347,7 @@ def foreign(case: AgentCase) -> Outcome:
             )
 
 
-@agent_rule("D11", statuses=("connected",), lifecycles=("ready",))
+@agent_rule("D11", statuses=("connected",), lifecycles=("ready",), is_on_screen=True)
 def stopped(case: AgentCase) -> Outcome:
     """A devcontainer of the template is stopped."""
     if case.agent.lifecycle != "ready":

@@ -120,7 +120,7 @@ def cut_at_age(case: Case) -> Outcome:
         return
 
 
-@agent_rule("N06", statuses=("connected",), lifecycles=("ready",))
+@agent_rule("N06", statuses=("connected",), lifecycles=("ready",), is_on_screen=True)
 def does_not_answer(case: AgentCase) -> Outcome:
     """Says connected, does not answer."""
     agent = case.agent

@@ -23,6 +23,7 @@ class Rule:
         first: States of the job, or of the agent, in which it can hold; empty for all.
         second: Transitions of the build, or lifecycles of the agent, likewise.
         is_for_up: Whether it holds only while the workspace should run; for agents.
+        is_on_screen: Whether it is judged from what is read of an agent on screen only.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Rule:
     first: frozenset[str] = frozenset()
     second: frozenset[str] = frozenset()
     is_for_up: bool = False
+    is_on_screen: bool = False
 
     def fits(self, first: str, second: str) -> bool:
         """Whether it can hold in these states."""
@@ -76,12 +78,18 @@ def workspace_rule(
 
 
 def agent_rule(
-    rule: str, *, statuses: Collection[str] = (), lifecycles: Collection[str] = (), is_for_up: bool = True
+    rule: str,
+    *,
+    statuses: Collection[str] = (),
+    lifecycles: Collection[str] = (),
+    is_for_up: bool = True,
+    is_on_screen: bool = False,
 ) -> Callable[[Callable[[AgentCase], Outcome]], Callable[[AgentCase], Outcome]]:
     """Register a rule about one agent, for these states and lifecycles of it."""
 
     def register(check: Callable[[AgentCase], Outcome]) -> Callable[[AgentCase], Outcome]:
-        AGENT_RULES.append(Rule(rule, check, frozenset(statuses), frozenset(lifecycles), is_for_up))
+        made = Rule(rule, check, frozenset(statuses), frozenset(lifecycles), is_for_up, is_on_screen)
+        AGENT_RULES.append(made)
         return check
 
     return register
@@ -93,7 +101,13 @@ def workspace_rules(job: str, transition: str) -> tuple[Rule, ...]:
     return tuple(rule for rule in WORKSPACE_RULES if rule.fits(job, transition))
 
 
-@lru_cache(maxsize=1024)
-def agent_rules(status: str, lifecycle: str, is_up: bool) -> tuple[Rule, ...]:
+@lru_cache(maxsize=2048)
+def agent_rules(status: str, lifecycle: str, is_up: bool, is_on_screen: bool) -> tuple[Rule, ...]:
     """Rules that can hold for an agent in these states."""
-    return tuple(r for r in AGENT_RULES if r.fits(status, lifecycle) and (is_up or not r.is_for_up))
+    return tuple(
+        rule
+        for rule in AGENT_RULES
+        if rule.fits(status, lifecycle)
+        and (is_up or not rule.is_for_up)
+        and (is_on_screen or not rule.is_on_screen)
+    )

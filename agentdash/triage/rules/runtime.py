@@ -120,7 +120,7 @@ def stops_soon(case: WorkspaceCase) -> Outcome:
     )
 
 
-@agent_rule("R05", statuses=("connected",))
+@agent_rule("R05", statuses=("connected",), is_on_screen=True)
 def full(case: AgentCase) -> Outcome:
     """Out of memory or disk, by the looks of it."""
     detail = case.facts.state.details.get(case.agent.id)
