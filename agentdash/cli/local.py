@@ -31,6 +31,7 @@ def run(call: Call) -> int:
     options = call.options
     if not 0 <= options.port <= 65535:
         raise CliError("--port wants a number from 0 to 65535", ExitCode.USAGE)
+    world_name = _known_world(options.world)
     try:
         return asyncio.run(
             _serve(
@@ -39,7 +40,7 @@ def run(call: Call) -> int:
                 options.handover_fd,
                 _token_file(call),
                 acts_as=options.agent,
-                world_name=options.world,
+                world_name=world_name,
             )
         )
     except OSError as error:
@@ -88,7 +89,6 @@ async def _serve(
 
     ended = _end_by_signal()
     deployment = Deployment(seed=seed)
-    world_name = _known_world(world_name)
     world = open_world(world_name, deployment, seed)
     async with AsyncExitStack() as stack:
         served = await stack.enter_async_context(serve_in_loop(deployment, options=ServerOptions(port=port)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from asyncio import sleep
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -151,7 +152,7 @@ class Watch:
                     output.flush()
                     if self._code(news) != ExitCode.OK:
                         return ExitCode.FOUND
-                await asyncio.sleep(every_s)
+                await sleep(every_s)
                 news = await self._look_again(client)
 
     async def _look(self, client: Client, *, is_only: bool = False) -> View:
