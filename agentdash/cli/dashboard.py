@@ -149,7 +149,9 @@ def session_opener(settings: Settings, environ: dict[str, str], child: LocalChil
             ) from None
         except ConfigError as error:
             raise Refusal(error.title, error.detail, error.next_step) from None
-        return _session(client, settings, post, state, feeds)
+        # The shells of the embedded deployment end with it, and a read-only program goes back to none.
+        keeps_shells = child is None and not settings.read_only
+        return _session(client, settings, post, state, feeds, keeps_shells=keeps_shells)
 
     return connect
 
@@ -181,7 +183,13 @@ async def _client_of_child(
 
 
 def _session(
-    client: Client, settings: Settings, post: Post, state: Callable[[], State], feeds: list[Feed]
+    client: Client,
+    settings: Settings,
+    post: Post,
+    state: Callable[[], State],
+    feeds: list[Feed],
+    *,
+    keeps_shells: bool,
 ) -> Session:
     from platformdirs import user_state_path  # noqa: PLC0415
 
@@ -210,7 +218,7 @@ def _session(
     )
     feed = Feed(
         Deployment(client, clock),
-        remembering(post, shells.remember, user_state_path("agentdash") / "shells"),
+        remembering(post, shells.remember, user_state_path("agentdash") / "shells") if keeps_shells else post,
         state,
         settings=feed_settings(settings),
         clock=clock,

@@ -35,6 +35,8 @@ FRAME_S = 1 / 30
 """Events are taken in at most this often."""
 WITH_ROWS = ("fleet", "prebuilds", "triage")
 """Views from which an agent is opened, and to which one comes back from it."""
+LOOSE = frozenset({"detached", "ended", "refused"})
+"""States of shells that leaving does nothing to."""
 TICK_S = 5.0
 """How often words that depend on time are looked at; nothing is repainted that reads the same."""
 
@@ -343,12 +345,12 @@ class AgentDash(App[int], inherit_bindings=False):
     async def do_quit(self) -> None:
         """q: asks while terminals are open."""
         shells = self.context.shells
-        count = len(shells.all()) if shells is not None else 0
-        if count:
-            words = "1 terminal is open" if count == 1 else f"{count} terminals are open"
+        live = [] if shells is None else [s for s in shells.all() if s.status.state not in LOOSE]
+        if live:
+            words = "1 terminal is open" if len(live) == 1 else f"{len(live)} terminals are open"
             question = Question(
                 f"Quit? {words}.",
-                targets=tuple(shell.target.label for shell in shells.all()) if shells is not None else (),
+                targets=tuple(shell.target.label for shell in live),
                 lasting="A shell that nobody comes back to ends after five minutes.",
                 verb="Quit",
             )

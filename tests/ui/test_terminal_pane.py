@@ -266,6 +266,16 @@ async def test_quitting_asks_while_a_terminal_is_open() -> None:
     assert not any(line.is_open for line in it.lines.opened)
 
 
+async def test_a_shell_that_has_ended_is_no_reason_to_ask() -> None:
+    async with desk(HERE) as it:
+        await shell_open(it)
+        it.lines.last.end(TerminalClose(1000, had_output=True, lasted_s=5, after_exit_s=0.1))
+        await it.until(lambda: it.shells.all()[0].status.state is ShellState.ENDED)
+        await it.press(LEAVE, "q")
+        await it.until(lambda: not it.app.is_running or it.app._exit)
+    assert it.app.return_code == 0
+
+
 async def test_without_a_terminal_q_leaves_at_once() -> None:
     async with desk(HERE) as it:
         await it.press("q")
