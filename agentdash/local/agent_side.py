@@ -9,6 +9,7 @@ from datetime import datetime
 from agentdash.local.agent_tokens import AgentTokens
 from agentdash.local.auth import Credentials
 from agentdash.local.errors import ApiError
+from agentdash.local.identities import IdentityAuthority
 from agentdash.local.runtime import Runtime, is_uuid
 from agentdash.local.ssh_keys import KeyPair, new_key_pair
 
@@ -59,6 +60,7 @@ class AgentSide:
     without_user_data: set[str] = field(default_factory=set)
     """Ids of workspaces whose agents may not read their owner's personal data."""
 
+    identities: IdentityAuthority = field(default_factory=IdentityAuthority)
     nodes: dict[str, object] = field(default_factory=dict)
     """`tailnet_pb2.Node` by agent id, where a program that plays the agent has told it."""
 

@@ -111,7 +111,7 @@ async def get_external_auth(request: Request) -> Response:
 async def post_log_source(request: Request) -> Response:
     """`POST me/log-source`: 201 also for an id that is there; the row then keeps its first name (§6)."""
     runtime, agent = _who(request)
-    body = await _body(request)
+    body = await body_of(request)
     source_id = str(body.get("id") or ZERO_UUID)
     if not is_uuid(source_id):
         raise ApiError(400, "Request body must be valid JSON.", f"invalid UUID length: {len(source_id)}")
@@ -127,7 +127,7 @@ async def patch_logs(request: Request) -> Response:
     """`PATCH me/logs`: one batch, whole or not at all (§7)."""
     runtime, agent = _who(request)
     deployment = runtime.deployment
-    body = await _body(request)
+    body = await body_of(request)
     rows = body.get("logs")
     if not isinstance(rows, list) or not rows:
         raise ApiError(400, "No logs provided.")
@@ -149,7 +149,7 @@ async def patch_logs(request: Request) -> Response:
 async def patch_app_status(request: Request) -> Response:
     """`PATCH me/app-status`: each call is a row, newest first (§8)."""
     runtime, agent = _who(request)
-    body = await _body(request)
+    body = await body_of(request)
     set_app_status(
         runtime,
         agent,
@@ -231,7 +231,7 @@ def _log_line(row: object) -> tuple[str, str]:
     return level, str(fields.get("output") or "").replace("\0", "❌")
 
 
-async def _body(request: Request) -> Mapping[str, object]:
+async def body_of(request: Request) -> Mapping[str, object]:
     """The JSON object of the body. Raises `ApiError` 413 above 4 MiB, 400 for anything else than an object."""
     data = bytearray()
     async for chunk in request.stream():

@@ -26,6 +26,7 @@ from agentdash.local.records import Deployment, User
 from agentdash.local.routes_agents import agent_routes
 from agentdash.local.routes_devcontainers import devcontainer_routes
 from agentdash.local.routes_fleet import fleet_routes
+from agentdash.local.routes_identity import identity_routes
 from agentdash.local.routes_me import me_routes
 from agentdash.local.routes_me_streams import me_stream_routes
 from agentdash.local.routes_streams import stream_routes
@@ -116,7 +117,7 @@ async def serve_in_loop(
         state = ServerState()
         runtime.drop_connections = partial(_drop, state)
         fleet = fleet_routes() if routes is None else routes
-        of_agents = (*me_stream_routes(), *me_routes(), *tailnet_routes())
+        of_agents = (*me_stream_routes(), *me_routes(), *identity_routes(), *tailnet_routes())
         groups = (of_agents, stream_routes(), watch_routes(), agent_routes(), devcontainer_routes(), fleet)
         application = Application(runtime, first_routes(*groups), RateLimiter(options.rate_limit))
         await stack.enter_async_context(_listening(application, listener, options, state, runtime.stopping))
