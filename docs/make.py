@@ -1,4 +1,4 @@
-"""Make the documents that follow from the code: keys and filter keys in the README, the settings page.
+"""Make the documents that follow from the code: keys and filter keys in the README, pages of settings and triage.
 
 python docs/make.py          write them
 python docs/make.py --check  fail when one is stale
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 from agentdash.actions.action import Action, key_label
 from agentdash.actions.registry import REGISTRY
 from agentdash.config.reference import entries
 from agentdash.state.query import KEYS
+from agentdash.triage.catalogue import CATALOGUE, NOT_SHOWN, WITHOUT_FINDING
+from agentdash.triage.thresholds import Thresholds
 
 ROOT = Path(__file__).parent.parent
 SCOPES = {
@@ -83,6 +86,41 @@ def keys_page() -> str:
     return "\n".join(parts) + "\n"
 
 
+def triage_page() -> str:
+    """Every rule, those this API cannot show with the reason, and the limits."""
+    shown = [entry for entry in CATALOGUE.values() if entry.shown]
+    parts = [
+        "# Triage",
+        "",
+        "Made from the code by `docs/make.py`. `agentdash explain RULE` tells all about one.",
+        "",
+        f"## {len(shown)} rules",
+        "",
+        "| rule | severity | what | holds when |",
+        "| --- | --- | --- | --- |",
+    ]
+    parts += [f"| {e.id} | {e.severity.label} | {_cell(e.title)} | {_cell(e.fires)} |" for e in shown]
+    parts += ["", "## Not on this API", "", "| rule | what | why not |", "| --- | --- | --- |"]
+    parts += [
+        f"| {name} | {_cell(CATALOGUE[name].title)} | {_cell(why)} |" for name, why in NOT_SHOWN.items()
+    ]
+    parts += ["", "## Minded without a finding", "", "| rule | what | why |", "| --- | --- | --- |"]
+    parts += [
+        f"| {name} | {_cell(CATALOGUE[name].title)} | {_cell(why)} |" for name, why in WITHOUT_FINDING.items()
+    ]
+    parts += [
+        "",
+        "## Limits",
+        "",
+        "Set in `[triage]` of the settings. `_s` are seconds, `_ms` milliseconds, `_pct` percent.",
+        "",
+        "| name | default |",
+        "| --- | --- |",
+    ]
+    parts += [f"| `{field.name}` | {field.default:g} |" for field in fields(Thresholds)]
+    return "\n".join(parts) + "\n"
+
+
 def filter_keys() -> str:
     """The keys of the filter, in one line."""
     return ", ".join(f"`{key}:`" for key in KEYS)
@@ -118,7 +156,12 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
-PAGES = {"README.md": readme, "docs/keys.md": keys_page, "docs/settings.md": settings_page}
+PAGES = {
+    "README.md": readme,
+    "docs/keys.md": keys_page,
+    "docs/settings.md": settings_page,
+    "docs/triage.md": triage_page,
+}
 
 
 def stale() -> list[str]:

@@ -40,6 +40,9 @@ class FakeDoer:
         if waiting:
             raise waiting.pop(0)
 
+    async def set_prebuilds_paused(self, paused: bool) -> None:
+        await self._do("pause" if paused else "resume")
+
     async def restart_by_server(self, workspace_id: str) -> Build:
         await self._do("restart_by_server", workspace_id)
         return a_build(number=13)
