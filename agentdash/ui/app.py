@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -37,6 +38,8 @@ WITH_ROWS = ("fleet", "prebuilds", "triage")
 """Views from which an agent is opened, and to which one comes back from it."""
 LOOSE = frozenset({"detached", "ended", "refused"})
 """States of shells that leaving does nothing to."""
+SWITCH_S = 0.001
+"""Threads that decode pages or judge the fleet hand the interpreter back to the keys after this time, not after 5 ms."""
 TICK_S = 5.0
 """How often words that depend on time are looked at; nothing is repainted that reads the same."""
 
@@ -67,6 +70,7 @@ class AgentDash(App[int], inherit_bindings=False):
         self._work: asyncio.Task[None] | None = None
         self._judging: asyncio.Task[None] | None = None
         self._told: tuple[ActionRecord, ...] = ()
+        self._counted: tuple[object, object, dict[str, str]] | None = None
         self.trail = Trail()
 
     # Life
@@ -76,6 +80,7 @@ class AgentDash(App[int], inherit_bindings=False):
         themes.register(self)
         self.theme = themes.choose(self.context.settings.theme)
         restore_on_signals(self)
+        sys.setswitchinterval(SWITCH_S)
         self.show_view("fleet")
         self.call_after_refresh(self._begin)
         self.set_interval(TICK_S, self._tick)
@@ -263,7 +268,13 @@ class AgentDash(App[int], inherit_bindings=False):
         count = len(shells.all()) if shells is not None else 0
         counts = {"shells": str(count)} if count else {}
         judge = self.context.judge
-        return counts if judge is None else counts | judge.counts(self.context.now())
+        if judge is None:
+            return counts
+        # Asked for each frame; to count hundreds of findings takes a third of one.
+        view, marks = judge.view, dict(judge.acks.marks)
+        if self._counted is None or self._counted[0] is not view or self._counted[1] != marks:
+            self._counted = view, marks, judge.counts(self.context.now())
+        return counts | self._counted[2]
 
     @property
     def views(self) -> dict[str, BaseScreen]:
