@@ -42,6 +42,8 @@ class Picture:
 PICTURES = {
     "fleet": Picture((120, 36)),
     "agent": Picture((120, 36), ("slash", "=name:prebuild script:exit", "enter", "enter", "~3", "4")),
+    "triage": Picture((120, 36), ("T", "~6")),
+    "prebuilds": Picture((120, 36), ("P", "~6")),
     "fleet-narrow": Picture((80, 24)),
     "confirm": Picture((120, 36), ("slash", "=name:cart", "enter", "R", "~1")),
     "light": Picture((120, 36), theme="agentdash-light"),
@@ -99,7 +101,7 @@ def clean(svg: str, url: str) -> str:
     svg = re.sub(r"@font-face\s*{.*?}", "", svg, flags=re.DOTALL)
     host = url.removeprefix("http://")
     # As wide as the address it replaces, so that every column stays where it is.
-    return svg.replace(host, "coder.example.com".ljust(len(host))[: len(host)].replace(" ", "&#160;"))
+    return svg.replace(host, "coder.acme.test".ljust(len(host))[: len(host)].replace(" ", "&#160;"))
 
 
 async def main(names: list[str]) -> None:
