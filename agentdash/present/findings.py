@@ -214,7 +214,12 @@ def _group_where(group: Group | None) -> str:
 def shared_words(group: Group, *, most: int = 3) -> str:
     """What a group shares: `web v31`, `node rack-2 and region Frankfurt`."""
     words = []
-    for name, value in list(group.shared.items())[:most]:
+    for name, found in list(group.shared.items())[:most]:
+        value = found
+        if name == "template_version":
+            # A version that repeats the template's name does so once.
+            template, _, version = found.rpartition(" ")
+            value = f"{template} {version.removeprefix(f'{template}-')}".strip()
         bare = name in ("template_version", "template") or (name == "preset" and "/" in value)
         words.append(value if bare else f"{_NAMES.get(name, name)} {value}")
     return " and ".join(words)

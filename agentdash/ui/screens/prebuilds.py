@@ -108,6 +108,7 @@ class PrebuildsScreen(BaseScreen):
         grid = self.pools_grid
         grid.styles.height = max(2, min(len(self._pools) + 1, self.size.height // 3))
         grid.set_empty(self._empty_words())
+        self.set_class(not self._pools, "-empty")
         grid.set_rows(list(self._pools), self._pool_row)
         grid.update_rows(grid.visible_keys)
         self._refresh_line()
