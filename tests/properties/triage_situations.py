@@ -84,7 +84,10 @@ def words(*known: str) -> st.SearchStrategy[str]:
 
 def facts_of(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Fact[Any]]:
     problems = st.none() | st.builds(
-        Problem, words("NotFound", "AgentUnreachable", "NotLoggedIn", "ServerError"), texts, texts,
+        Problem,
+        words("NotFound", "AgentUnreachable", "NotLoggedIn", "ServerError"),
+        texts,
+        texts,
         status=st.sampled_from([None, 403, 404, 429, 500]),
     )
     return st.builds(Fact, st.none() | values, st.sampled_from(Freshness), moments, problems, moments)
@@ -250,8 +253,14 @@ def workspaces(draw: Any, number: int) -> Workspace:
 lines = st.builds(LogLine, st.integers(0, 50), moments, ids, texts, texts)
 tails = st.builds(LogTail, tuples(lines, 6))
 timing = st.builds(
-    Timing, words("apply", "start", "stop"), texts, certain_moments, certain_moments, agent_id=ids,
-    status=words("ok", "exit_failure"), action=words("delete", "create"),
+    Timing,
+    words("apply", "start", "stop"),
+    texts,
+    certain_moments,
+    certain_moments,
+    agent_id=ids,
+    status=words("ok", "exit_failure"),
+    action=words("delete", "create"),
 )
 containers = st.builds(
     Container,
@@ -264,27 +273,109 @@ containers = st.builds(
     labels=maps(st.just("devcontainer.local_folder"), ids),
 )
 devcontainers = st.builds(
-    Devcontainer, ids, texts, ids, words("running", "stopped", "starting", "error"), dirty=st.booleans(),
-    container=st.none() | containers, error=texts, agent_name=texts,
+    Devcontainer,
+    ids,
+    texts,
+    ids,
+    words("running", "stopped", "starting", "error"),
+    dirty=st.booleans(),
+    container=st.none() | containers,
+    error=texts,
+    agent_name=texts,
 )
 deployments = st.builds(
     Deployment,
     templates=facts_of(maps(ids, st.builds(Template, ids, texts, ids, active_version_id=ids))),
     versions=maps(ids, st.builds(TemplateVersion, ids, ids, texts, moments)),
-    presets=maps(ids, facts_of(tuples(st.builds(Preset, ids, texts, ids, st.none() | counts, maps(ids, texts))))),
+    presets=maps(
+        ids, facts_of(tuples(st.builds(Preset, ids, texts, ids, st.none() | counts, maps(ids, texts))))
+    ),
     prebuilds=facts_of(st.builds(PrebuildsSettings, st.booleans())),
-    daemons=maps(ids, facts_of(tuples(st.builds(ProvisionerDaemon, ids, texts, ids, words("idle", "offline"), texts, last_seen_at=moments)))),
-    jobs=maps(ids, facts_of(tuples(st.builds(ProvisionerJob, ids, texts, words("pending", "succeeded"), words("start", "delete"), ids, template_name=texts, workspace_id=ids, created_at=moments, completed_at=moments)))),
-    health=facts_of(st.builds(HealthReport, moments, words("ok", "error"), tuples(st.builds(HealthSection, texts, words("ok", "error", "warning"), tuples(st.builds(HealthWarning, texts, texts)))))),
+    daemons=maps(
+        ids,
+        facts_of(
+            tuples(
+                st.builds(
+                    ProvisionerDaemon, ids, texts, ids, words("idle", "offline"), texts, last_seen_at=moments
+                )
+            )
+        ),
+    ),
+    jobs=maps(
+        ids,
+        facts_of(
+            tuples(
+                st.builds(
+                    ProvisionerJob,
+                    ids,
+                    texts,
+                    words("pending", "succeeded"),
+                    words("start", "delete"),
+                    ids,
+                    template_name=texts,
+                    workspace_id=ids,
+                    created_at=moments,
+                    completed_at=moments,
+                )
+            )
+        ),
+    ),
+    health=facts_of(
+        st.builds(
+            HealthReport,
+            moments,
+            words("ok", "error"),
+            tuples(
+                st.builds(
+                    HealthSection,
+                    texts,
+                    words("ok", "error", "warning"),
+                    tuples(st.builds(HealthWarning, texts, texts)),
+                )
+            ),
+        )
+    ),
     regions=facts_of(tuples(st.builds(ProxyRegion, ids, texts, st.booleans()))),
-    builds=maps(st.sampled_from(["w0", "w1"]), facts_of(tuples(st.builds(BuildSummary, ids, ids, counts, words("start"), texts, words("failed"), moments, initiator_id=ids)))),
-    timings=maps(st.sampled_from(["b0", "b1"]), facts_of(st.builds(Timings, ids, tuples(timing), tuples(timing), tuples(timing)))),
+    builds=maps(
+        st.sampled_from(["w0", "w1"]),
+        facts_of(
+            tuples(
+                st.builds(
+                    BuildSummary,
+                    ids,
+                    ids,
+                    counts,
+                    words("start"),
+                    texts,
+                    words("failed"),
+                    moments,
+                    initiator_id=ids,
+                )
+            )
+        ),
+    ),
+    timings=maps(
+        st.sampled_from(["b0", "b1"]),
+        facts_of(st.builds(Timings, ids, tuples(timing), tuples(timing), tuples(timing))),
+    ),
     build_logs=maps(st.sampled_from(["b0", "b1"]), facts_of(tails)),
     agent_logs=maps(st.sampled_from(["w0-a0", "w1-a0"]), facts_of(tails)),
     parameters=maps(st.sampled_from(["b0", "b1"]), facts_of(maps(ids, texts))),
 )
 keys = st.sampled_from(["w0", "w0/a0", "w0/a1", "w1", "w1/a0"])
-histories = maps(keys, tuples(st.builds(Transition, certain_moments, words("status", "lifecycle", "owner", "agent", "script:one"), words("connected", "prebuilds"), words("connected", "disconnected", "starting")), 6))
+histories = maps(
+    keys,
+    tuples(
+        st.builds(
+            Transition,
+            certain_moments,
+            words("status", "lifecycle", "owner", "agent", "script:one"),
+            words("connected", "prebuilds"),
+            words("connected", "disconnected", "starting"),
+        ),
+        6,
+    ),
+)
 memories = st.builds(
     Memory,
     since=moments,
@@ -309,13 +400,24 @@ details = st.builds(
 servers = st.builds(
     Server,
     version=words("v2.37.1", "v0.0.0-devel"),
-    user=st.none() | st.builds(User, ids, texts, roles=tuples(st.builds(Role, words("owner", "organization-admin"), ids))),
+    user=st.none()
+    | st.builds(User, ids, texts, roles=tuples(st.builds(Role, words("owner", "organization-admin"), ids))),
     problem=st.none() | st.builds(Problem, words("NotLoggedIn", "ConnectFailed"), texts),
     reached_at=moments,
     entitlements=st.none() | maps(st.just("workspace_prebuilds"), st.booleans()),
     wildcard_host=texts,
 )
-streams = maps(ids, st.builds(Stream, ids, st.sampled_from(StreamState), certain_moments, problem=st.none() | st.builds(Problem, texts, texts, status=st.sampled_from([None, 400, 502])), reconnects=st.integers(0, 3)))
+streams = maps(
+    ids,
+    st.builds(
+        Stream,
+        ids,
+        st.sampled_from(StreamState),
+        certain_moments,
+        problem=st.none() | st.builds(Problem, texts, texts, status=st.sampled_from([None, 400, 502])),
+        reconnects=st.integers(0, 3),
+    ),
+)
 
 
 @st.composite
@@ -324,7 +426,13 @@ def situations(draw: Any) -> Facts:
     state = State(
         server=draw(servers),
         workspaces=Map({w.id: w for w in known}),
-        seen=Map({w.id: Seen(draw(certain_moments), draw(st.sampled_from(["page", "watch"]))) for w in known if draw(st.booleans())}),
+        seen=Map(
+            {
+                w.id: Seen(draw(certain_moments), draw(st.sampled_from(["page", "watch"])))
+                for w in known
+                if draw(st.booleans())
+            }
+        ),
         agent_homes=Map({a.id: w.id for w in known for a in w.agents}),
         details=Map({d.agent_id: d for d in draw(tuples(details, 2))}),
         streams=draw(streams),
@@ -332,5 +440,3 @@ def situations(draw: Any) -> Facts:
         fleet=draw(facts_of(counts)),
     )
     return Facts(state, NOW, draw(deployments), draw(memories))
-
-
