@@ -37,6 +37,11 @@ class AgentSideApi:
     def __init__(self, client: Client) -> None:
         self._client = client
 
+    @property
+    def client(self) -> Client:
+        """What carries the calls, with the agent's token."""
+        return self._client
+
     async def git_ssh_key(self) -> GitSshKey:
         """The owner's key pair (contract: agent-side.md §4).
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from agentdash.cli import output
 from agentdash.cli.me_connect import agent_client, identity_client
 from agentdash.cli.me_input import chunks_of, opened_input
+from agentdash.cli.me_run import run_agent_command
 from agentdash.cli.output import CliError, ExitCode
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ async def _identity(call: Call) -> int:
 
 
 WORK: dict[str, Work] = {
+    "run": run_agent_command,
     "log-source": _log_source,
     "logs": _logs,
     "app-status": _app_status,

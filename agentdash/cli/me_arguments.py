@@ -22,6 +22,7 @@ def add_me(parser: argparse.ArgumentParser, add: Add) -> None:
     """Fill the parser of `me`."""
     parser.description = ME_DESCRIPTION
     commands = parser.add_subparsers(dest="me", metavar="WHAT", required=True, parser_class=type(parser))
+    add(commands, "run", "Be the agent: run its scripts, report metadata and app health, until ended.")
     _add_logs(commands, add)
     _add_logins(commands, add)
 

@@ -71,6 +71,7 @@ class HostAgent:
 
     def start(self) -> None:
         """Connect and begin; returns at once."""
+        self.agent.step_aside = self._step_aside
         self._connect()
         self.spawn(self.logs.run(), "host logs")
         for gauge in self._gauges:
@@ -98,6 +99,10 @@ class HostAgent:
         """End at once, without stop scripts: the server goes down."""
         await self._cancel_tasks()
         await end_processes(self._runner.leftovers)
+
+    def _step_aside(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
     async def _cancel_tasks(self) -> None:
         for task in self._tasks:

@@ -271,6 +271,8 @@ class Agent:
     owner_id_at_connect: str = ""
     """The owner's channel this connection reports to; stays the old one over a claim (fleet.md §3.1)."""
     providers: Providers = field(default_factory=Providers)
+    step_aside: Callable[[], None] = lambda: None
+    """Called when a program of somebody's own comes to play this agent; what played it until then ends."""
 
     def last_contact(self, now: datetime) -> datetime | None:
         """`last_connected_at` as read at `now`, heartbeats counted in."""

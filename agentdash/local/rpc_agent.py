@@ -72,6 +72,7 @@ class AgentService:
     def connect(self, version: str) -> int:
         """The agent is there. Whatever else played it is ended; returns the number of this process."""
         agent = self._agent
+        agent.step_aside()
         startup.end_process(self._deployment, agent)
         now = self._deployment.now()
         if agent.disconnected_at is not None and agent.disconnected_at >= now:
