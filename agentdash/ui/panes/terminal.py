@@ -18,7 +18,7 @@ from agentdash.term.emulator import Emulator
 from agentdash.triage.verdict import Kind
 from agentdash.ui.files import new_path, save_text
 from agentdash.ui.panes.base import AgentPane
-from agentdash.ui.panes.terminal_words import kind_of, notice_cells, title_cells, tone_of
+from agentdash.ui.panes.terminal_words import kind_of, lasting_cells, notice_cells, title_cells, tone_of
 from agentdash.ui.panes.view import AgentView
 from agentdash.ui.widgets.filterbar import FilterBar
 from agentdash.ui.widgets.form import Field, Form
@@ -32,6 +32,13 @@ class TerminalPane(AgentPane):
 
     NAME = "Terminal"
     SCOPE = "terminal"
+    DEFAULT_CSS = """
+    TerminalPane {
+        layers: screen notice;
+        & > TermView { layer: screen; }
+        & > .term-notice.-over { layer: notice; dock: top; background: $background; }
+    }
+    """
 
     def __init__(self, number: int, *, signs: Signs, leave_key: str) -> None:
         super().__init__(number, signs=signs)
@@ -110,6 +117,7 @@ class TerminalPane(AgentPane):
             self.agent_screen.refresh_bars()
         elif self.shell is not None:
             shells.wake(self.shell)
+            self.shell.bells_heard = self.shell.emulator.bell
         self.term.focus()
         self.term.set_typing(True)
         self._refresh_words()
@@ -168,6 +176,10 @@ class TerminalPane(AgentPane):
 
     def _refresh_notice(self) -> None:
         cells = self._notice_cells()
+        shell, view = self.shell, self.view
+        # What passes covers a line; what stays takes one, for which the program has to draw itself anew.
+        is_over = shell is not None and view is not None and not lasting_cells(view.agent)
+        self.notice.set_class(is_over, "-over")
         self.notice.display = bool(cells)
         self.notice.show(cells)
 

@@ -81,8 +81,13 @@ def notice_cells(shell: Shell, agent: Agent, term: TermView, now: datetime) -> l
     if shell.foreign_rows:
         rows = f"drawn for {shell.foreign_rows} rows or more: another client has set the size; = sets ours"
         cells.append(Cell(rows, Tone.WARN))
+    return cells + lasting_cells(agent)
+
+
+def lasting_cells(agent: Agent) -> list[Cell]:
+    """What the workspace has not got ready for whoever works in it."""
     if agent.lifecycle == "starting":
-        cells.append(Cell("start scripts still run: the workspace may not be ready", Tone.WARN))
+        return [Cell("start scripts still run: the workspace may not be ready", Tone.WARN)]
     if agent.lifecycle in ("start_error", "start_timeout"):
-        cells.append(Cell("a start script failed: the workspace may be incomplete (pane 2)", Tone.WARN))
-    return cells
+        return [Cell("a start script failed: the workspace may be incomplete (pane 2)", Tone.WARN)]
+    return []

@@ -8,24 +8,17 @@ from typing import ClassVar
 from textual import on
 from textual.widget import Widget
 
-from agentdash.feed.shells import Shell, ShellState
+from agentdash.feed.shells import Shell
 from agentdash.present.cells import Cell, Tone
 from agentdash.present.times import age
 from agentdash.state.store import Changes
 from agentdash.text.safe import clean
+from agentdash.ui.panes.terminal_words import kind_of
 from agentdash.ui.screens.base import BaseScreen
 from agentdash.ui.widgets.columns import Column
 from agentdash.ui.widgets.grid import Grid, GridRow
 
 EMPTY = "Open terminals would be here: press F, choose an agent, and s opens a shell in it."
-_KINDS = {
-    ShellState.CONNECTED: "well",
-    ShellState.ENDED: "off",
-    ShellState.LOST: "broken",
-    ShellState.REFUSED: "broken",
-}
-
-
 LOOK_S = 1.0
 
 
@@ -77,18 +70,16 @@ class ShellsScreen(BaseScreen):
         if shell is None:
             return GridRow(key, (Cell(""),) * 6)
         status, glyphs = shell.status, self.context.glyphs
-        kind = _KINDS.get(status.state, "moving")
+        kind = kind_of(shell)
         tone = {"broken": Tone.BROKEN, "moving": Tone.WARN}.get(kind, Tone.DIM)
-        what = shell.target.command or (
-            f"in container {shell.target.container[:12]}" if shell.target.container else ""
-        )
+        what = shell.target.where
         cells = (
             Cell(glyphs.of(kind), tone),
             Cell(shell.target.label),
             Cell(clean(shell.emulator.title, 80) or what, Tone.DIM),
             Cell(str(status.state), tone),
             age(shell.opened_at, self.context.clock()),
-            Cell(status.sentence, Tone.DIM),
+            Cell("bell" if shell.has_rung else status.sentence or shell.advice, Tone.DIM),
         )
         return GridRow(key, tuple(glyphs.cell(c) for c in cells))
 
