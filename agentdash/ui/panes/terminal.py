@@ -34,9 +34,8 @@ class TerminalPane(AgentPane):
     SCOPE = "terminal"
     DEFAULT_CSS = """
     TerminalPane {
-        layers: screen notice;
-        & > TermView { layer: screen; }
-        & > .term-notice.-over { layer: notice; dock: top; background: $background; }
+        layers: default over;
+        & > .term-notice.-over { layer: over; dock: top; background: $background; }
     }
     """
 
