@@ -222,6 +222,13 @@ def _add_local(parser: argparse.ArgumentParser) -> None:
     # For whoever starts it as a child: address and token are written to this file descriptor.
     parser.add_argument("--handover-fd", type=int, default=None, help=argparse.SUPPRESS)
     parser.add_argument(
+        "--as",
+        dest="revision",
+        default="2026-08",
+        choices=("2023-03", "2023-06", "2024-09", "2025-07", "2026-08"),
+        help="answer as a server of that time (2026-08)",
+    )
+    parser.add_argument(
         "--agent",
         nargs="?",
         const="",

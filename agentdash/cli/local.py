@@ -41,6 +41,7 @@ def run(call: Call) -> int:
                 _token_file(call),
                 acts_as=options.agent,
                 world_name=world_name,
+                revision=options.revision,
             )
         )
     except OSError as error:
@@ -79,10 +80,12 @@ async def _serve(
     *,
     acts_as: str | None,
     world_name: str,
+    revision: str,
 ) -> int:
     from agentdash.local.deployment import Deployment  # noqa: PLC0415 - a server is a lot to import
     from agentdash.local.handover import write_handover  # noqa: PLC0415
     from agentdash.local.host import live_host  # noqa: PLC0415
+    from agentdash.local.revisions import REVISIONS  # noqa: PLC0415
     from agentdash.local.server import ServerOptions, serve_in_loop  # noqa: PLC0415
     from agentdash.local.world import run as run_world  # noqa: PLC0415
     from agentdash.local.worlds import FLEET, open_world  # noqa: PLC0415
@@ -91,7 +94,8 @@ async def _serve(
     deployment = Deployment(seed=seed)
     world = open_world(world_name, deployment, seed)
     async with AsyncExitStack() as stack:
-        served = await stack.enter_async_context(serve_in_loop(deployment, options=ServerOptions(port=port)))
+        serving = serve_in_loop(deployment, options=ServerOptions(port=port), revision=REVISIONS[revision])
+        served = await stack.enter_async_context(serving)
         if world_name == FLEET:
             # A condition is played alone: what is wrong with this machine does not belong to it.
             await stack.enter_async_context(live_host(served.runtime))

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.utils import ClientDisconnected
 
+from agentdash.local.aged import AgedSend
 from agentdash.local.auth import Credentials, agent_signed_out_error
 from agentdash.local.errors import ApiError, CoderJSONResponse, forbidden, route_not_found
 from agentdash.local.faulty import HostileSend, StreamFault, answer_instead
@@ -62,6 +63,7 @@ class Application:
             self._runtime.faults.restart_requested = False
             self._runtime.drop_connections()
         send = HostileSend(self._runtime.faults, send).send
+        send = AgedSend(self._runtime.revision, send).send
         try:
             fault = self._runtime.faults.take(scope.get("method", "GET"), path)
             if fault is not None:
@@ -101,6 +103,8 @@ class Application:
 
     async def _route(self, scope: Scope, receive: Receive, send: Send, headers: Mapping[str, str]) -> None:
         found, child, allowed = self._match(scope)
+        if not self._runtime.revision.has_route(scope.get("method", "GET"), scope["path"]):
+            raise route_not_found()
         if found is None:
             if allowed:
                 response = Response(status_code=405, headers={"Allow": ", ".join(sorted(allowed))})

@@ -132,7 +132,7 @@ async def patch_logs(request: Request) -> Response:
     if not isinstance(rows, list) or not rows:
         raise ApiError(400, "No logs provided.")
     source_id = str(body.get("log_source_id") or ZERO_UUID)
-    lines = [_log_line(row) for row in rows]
+    lines = [log_line(row) for row in rows]
     if source_id == ZERO_UUID:
         source_id = EXTERNAL_SOURCE_ID
         if all(source.id != source_id for source in agent.log_sources):
@@ -223,7 +223,8 @@ def _auth_json(
     }
 
 
-def _log_line(row: object) -> tuple[str, str]:
+def log_line(row: object) -> tuple[str, str]:
+    """Level and text of one row of a batch. Raises `ApiError` 400 for an unknown level."""
     fields = row if isinstance(row, dict) else {}
     level = str(fields.get("level") or "info")
     if level not in LOG_LEVELS:

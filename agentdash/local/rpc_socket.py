@@ -14,13 +14,12 @@ from uvicorn.protocols.utils import ClientDisconnected
 
 from agentdash.local.clock import Clock
 from agentdash.local.errors import ApiError
-from agentdash.local.runtime import Runtime
+from agentdash.local.runtime import Runtime, runtime_of
 from agentdash.local.streams import ACCEPT_FAILED, Close, Socket
 from agentdash.wire.errors import MuxEndedError
 from agentdash.wire.mux import PING_EVERY_S, PING_WITHIN_S, Mux
 from agentdash.wire.rpc import Handler, serve
 
-VERSION = (2, 11)
 NOT_BINARY = Close(1003, "unexpected frame type read (expected MessageBinary): MessageText")
 _STOPPED = "the server stops"
 _NUMBER = re.compile(r"[0-9]+")
@@ -78,14 +77,14 @@ def check_version(scope: Scope, default: str) -> str:
     """
     query = Request({**scope, "type": "http", "method": "GET"}).query_params
     text = query.get("version", "") or default
-    fault = version_fault(text)
+    fault = version_fault(text, runtime_of(scope).revision.rpc_version)
     if fault:
         raise ApiError(400, "Unknown or unsupported API version", validations=[("version", fault)])
     return text
 
 
-def version_fault(text: str) -> str:
-    """What is wrong with a version, "" when it is served."""
+def version_fault(text: str, served: tuple[int, int]) -> str:
+    """What is wrong with a version, "" when a server of that version serves it."""
     major_text, dot, minor_text = text.partition(".")
     if not dot or "." in minor_text:
         return f"invalid version string: {text}"
@@ -93,12 +92,12 @@ def version_fault(text: str) -> str:
         if not _NUMBER.fullmatch(part):
             return f"invalid {name} version: {part}"
     major, minor = int(major_text), int(minor_text)
-    server = f"server is at version {VERSION[0]}.{VERSION[1]}"
-    if major > VERSION[0]:
+    server = f"server is at version {served[0]}.{served[1]}"
+    if major > served[0]:
         return f"{server}, behind requested major version {text}"
-    if major < VERSION[0]:
+    if major < served[0]:
         return f"version {text} is no longer supported"
-    return f"{server}, behind requested minor version {text}" if minor > VERSION[1] else ""
+    return f"{server}, behind requested minor version {text}" if minor > served[1] else ""
 
 
 async def serve_rpc(

@@ -15,6 +15,7 @@ from agentdash.local.errors import ApiError, agent_not_found, bad_uuid, not_foun
 from agentdash.local.faults import FaultPlan
 from agentdash.local.pty_sessions import PtySessions, Terminal
 from agentdash.local.records import Agent, Build, Deployment, User, Workspace
+from agentdash.local.revisions import LATEST, Revision
 from agentdash.local.rights import can
 
 STATE_KEY = "runtime"
@@ -48,6 +49,8 @@ class Runtime:
     """How to start a real shell, by workspace id; workspaces without one get the pseudo shell."""
     pty_faults: dict[str, Enum] = field(default_factory=dict)
     """`pty.PtyFault` by agent id: what goes wrong with its terminals."""
+    revision: Revision = LATEST
+    """The server that this one behaves as."""
     agent_side: object = None
     """`agent_side.AgentSide` once an agent, or whoever gives it its token, has come by."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

@@ -23,11 +23,13 @@ from agentdash.local.faults import FaultPlan
 from agentdash.local.pty_sessions import Limits, PtySessions
 from agentdash.local.rates import LIMIT, RateLimiter
 from agentdash.local.records import Deployment, User
+from agentdash.local.revisions import LATEST, Revision
 from agentdash.local.routes_agents import agent_routes
 from agentdash.local.routes_devcontainers import devcontainer_routes
 from agentdash.local.routes_fleet import fleet_routes
 from agentdash.local.routes_identity import identity_routes
 from agentdash.local.routes_me import me_routes
+from agentdash.local.routes_me_legacy import legacy_routes
 from agentdash.local.routes_me_streams import me_stream_routes
 from agentdash.local.routes_streams import stream_routes
 from agentdash.local.routes_tailnet import tailnet_routes
@@ -84,6 +86,7 @@ async def serve_in_loop(
     token: Token | None = None,
     routes: Sequence[BaseRoute] | None = None,
     faults: FaultPlan | None = None,
+    revision: Revision = LATEST,
 ) -> AsyncIterator[Served]:
     """Serve a deployment on a random loopback port, in the running loop, until the block is left.
 
@@ -94,6 +97,7 @@ async def serve_in_loop(
         token: The token to accept; a random one if None.
         routes: Routes besides those of agents and streams; those of the fleet if None.
         faults: What shall go wrong; nothing if None.
+        revision: The server to behave as; its version is the deployment's from now on.
 
     On the way out log streams close 1000, event streams end, terminals drop, and every process that a terminal
     started is ended (contract: README.md §7.3).
@@ -113,11 +117,16 @@ async def serve_in_loop(
             port=port,
             sessions=sessions,
             faults=faults or FaultPlan(),
+            revision=revision,
         )
+        if revision is not LATEST:
+            deployment.version = revision.build_version
         state = ServerState()
         runtime.drop_connections = partial(_drop, state)
         fleet = fleet_routes() if routes is None else routes
-        of_agents = (*me_stream_routes(), *me_routes(), *identity_routes(), *tailnet_routes())
+        of_agents = first_routes(
+            me_stream_routes(), legacy_routes(), me_routes(), identity_routes(), tailnet_routes()
+        )
         groups = (of_agents, stream_routes(), watch_routes(), agent_routes(), devcontainer_routes(), fleet)
         application = Application(runtime, first_routes(*groups), RateLimiter(options.rate_limit))
         await stack.enter_async_context(_listening(application, listener, options, state, runtime.stopping))
