@@ -19,6 +19,7 @@ class FeedSettings:
         sweep_bytes_per_s: Bytes a second that a sweep reads on average.
         sweep_pages_per_minute: Pages a minute that a sweep reads at most.
         trouble_interval_s: Between two rounds of the trouble queries.
+        begun_interval_s: Between two looks for builds that have begun.
         prebuilds_interval_s: Between two readings of all prebuilds, which are many where there are any.
         trouble_pages: Pages read of one trouble query; what is beyond comes with the sweep.
         count_interval_s: Between two readings of the total, while sweeps take longer than that.
@@ -64,6 +65,7 @@ class FeedSettings:
     sweep_bytes_per_s: float = 200_000
     sweep_pages_per_minute: float = 60
     trouble_interval_s: float = 10.0
+    begun_interval_s: float = 3.0
     prebuilds_interval_s: float = 30.0
     trouble_pages: int = 5
     count_interval_s: float = 30.0

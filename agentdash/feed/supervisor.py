@@ -65,6 +65,7 @@ class Feed:
         """Run until cancelled; everything it started has ended when it returns."""
         async with self._tasks as tasks:
             tasks.start("fleet:trouble", self._fleet.run_trouble)
+            tasks.start("fleet:begun", self._fleet.run_begun)
             tasks.start("fleet:sweep", self._fleet.run_sweep)
             tasks.start("account", self._account.run)
             tasks.start("rereads", self._rereads.run)

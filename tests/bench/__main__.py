@@ -34,7 +34,7 @@ BENCHES = {
     "emulator": Bench(
         "The emulator against stock pyte, more streams",
         "tests.bench.term",
-        ("--rounds", "1", "--only", "seq,unicode,htop"),
+        ("--rounds", "1", "--only", "seq,htop"),
     ),
 }
 

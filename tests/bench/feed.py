@@ -32,7 +32,7 @@ KINDS = {
     "lose": ("agent lost", "lost connection"),
     "break": ("build fails", "build failed"),
     "start": ("start script fails in a start", "exit 1"),
-    "fail": ("start script fails out of nowhere", "exit 1"),
+    "fail": ("start script fails out of nowhere", "startup script failed"),
     "claim": ("prebuild claimed", ""),
 }
 

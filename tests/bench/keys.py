@@ -14,7 +14,7 @@ from tests.bench.outside import Program, module, now, running
 
 AGENTS = 10_000
 RATES = (0, 1000)
-KEYS = 120
+KEYS = 90
 _DRAWN = re.compile("\x1b\\[(\\d+);\\d+H|(▌)".encode())
 
 

@@ -31,6 +31,23 @@ async def test_trouble_is_asked_at_once_and_every_ten_seconds() -> None:
         assert [q for q, *_ in world.source.asked("page")].count("owner:prebuilds") == 2
 
 
+async def test_a_build_shorter_than_a_round_is_seen_while_it_runs() -> None:
+    world = World()
+    world.source.put(a_workspace("begun"))
+    async with world.doing(Fleet(world.ctx).run_begun):
+        assert not world.source.asked("page"), "the first round of everything is under way"
+        await world.clock.advance(4)
+        world.source.matching["status:starting"] = ["begun"]
+        await world.clock.advance(3)
+        assert "begun" in world.state.workspaces
+        world.source.errors["status:pending"] = ConnectFailed("no")
+        await world.clock.advance(30)
+        del world.source.errors["status:pending"]
+        asked = len(world.source.asked("page"))
+        await world.clock.advance(60)
+        assert len(world.source.asked("page")) > asked, "it goes on when the server is back"
+
+
 async def test_trouble_reads_more_pages_up_to_a_bound() -> None:
     world = World(page_limit=2, trouble_pages=2)
     world.source.put(*(a_workspace(f"w{n}") for n in range(7)))
