@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentdash.local import plays, startup
+from agentdash.local import plays, queueing, startup, world_people
 from agentdash.local.blueprints import Blueprint, ResourcePlan, ScriptPlan
 from agentdash.local.staging import PLAIN_SCRIPT, Condition, Stage, plain
 
@@ -43,7 +43,8 @@ def _no_timeout(stage: Stage) -> None:
 
 
 def _flapping(stage: Stage) -> None:
-    plays.flap(stage.deployment, stage.agent(), times=5)
+    # It goes on: who has not been watching cannot know of it.
+    plays.flap(stage.deployment, stage.agent(), times=120)
     stage.wait(290)
 
 
@@ -68,8 +69,13 @@ def _lost_silently(stage: Stage) -> None:
 def _replaced(stage: Stage) -> None:
     workspace = stage.workspace()
     plays.kill(stage.deployment, workspace.agents[0])
-    stage.build(workspace, "start")
-    stage.wait(3)
+    stage.wait(30)
+
+    def rebuild() -> None:
+        plays.hang_build(stage.build(workspace, "start"))
+
+    # Agents of the build before are known to those only who have seen them.
+    stage.deployment.timeline.after(20, rebuild)
 
 
 def _no_agent(stage: Stage) -> None:
@@ -88,8 +94,31 @@ def _external(stage: Stage) -> None:
 
 
 def _stuck_shutting_down(stage: Stage) -> None:
-    plays.set_lifecycle(stage.deployment, stage.agent(), "shutting_down")
+    agent = stage.agent()
+    plays.set_lifecycle(stage.deployment, agent, "shutting_down")
+    stage.wait(60)
+    plays.kill(stage.deployment, agent)
     stage.wait(900)
+
+
+def _shutting_down(stage: Stage) -> None:
+    plays.set_lifecycle(stage.deployment, stage.agent(), "shutting_down")
+    stage.wait(60)
+
+
+def _agent_while_stopped(stage: Stage) -> None:
+    workspace = stage.workspace()
+    started = workspace.latest_build
+    stage.build(workspace, "stop")
+    stage.wait(60)
+    # As servers before August 2026 answered.
+    workspace.latest_build.resources.extend(started.resources)
+
+
+def _stopped(stage: Stage) -> None:
+    workspace = stage.workspace()
+    stage.build(workspace, "stop")
+    stage.wait(60)
 
 
 # scripts
@@ -160,6 +189,28 @@ def _waits_for_unit(stage: Stage) -> None:
     stage.workspace(plain(scripts=(replace(_ENDLESS, lines=(line,)),)), wait_s=1500)
 
 
+def _sixth(stage: Stage, duration_s: float) -> None:
+    """Five starts that take six seconds, and one that takes `duration_s`."""
+    template_id = world_people.add_template(stage.deployment, "tpl", plain())
+    own = plain(scripts=(replace(PLAIN_SCRIPT, duration_s=duration_s),))
+    for name in ("one", "two", "three", "four", "five"):
+        queueing.create_workspace(stage.deployment, stage.world.user("ada"), name, template_id)
+        stage.wait(60)
+    last = queueing.create_workspace(
+        stage.deployment, stage.world.user("ada"), "dev", template_id, blueprint=own
+    )
+    stage.world.cast["subject"] = [last.id]
+    stage.wait(duration_s + 60)
+
+
+def _slower(stage: Stage) -> None:
+    _sixth(stage, 90)
+
+
+def _a_little_slower(stage: Stage) -> None:
+    _sixth(stage, 20)
+
+
 def _no_log_line(stage: Stage) -> None:
     stage.workspace(plain(scripts=(replace(_ENDLESS, lines=()),)), wait_s=300)
 
@@ -173,9 +224,10 @@ AGENT_CONDITIONS = (
     Condition("A05b", "Lost connection without an event", _lost_silently),
     Condition("A06", "Disconnected, but a build is running", _replaced),
     Condition("A07", "Started, no agent", _no_agent),
+    Condition("A08", "Agent on a stopped workspace", _agent_while_stopped, _stopped),
     Condition("A09", "Agent off", _off),
     Condition("A11", "External agent waits for its human", _external),
-    Condition("A12", "Stuck shutting down", _stuck_shutting_down),
+    Condition("A12", "Stuck shutting down", _stuck_shutting_down, _shutting_down),
     Condition("S01", "Script runs on and on", _runs_on, _runs_for_a_while),
     Condition("S02", "Script timed out", _timed_out),
     Condition("S03", "Script failed", _failed, _errors_but_ends_well),
@@ -186,4 +238,5 @@ AGENT_CONDITIONS = (
     Condition("S09", "Stop script failed or timed out", _stop_script_fails),
     Condition("S10", "Waiting for another unit", _waits_for_unit),
     Condition("S11", "Connected and starting, not one log line", _no_log_line),
+    Condition("S12", "Slower than usual", _slower, _a_little_slower),
 )

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from agentdash.local import devcontainers, plays, startup
 from agentdash.local.blueprints import AppPlan, Blueprint, DevcontainerPlan, MetadataPlan
-from agentdash.local.records_agent import CONTAINERS_OFF
-from agentdash.local.staging import Condition, Stage, plain
+from agentdash.local.records_agent import CONTAINERS_OFF, Devcontainer
+from agentdash.local.staging import PLAIN_SCRIPT, Condition, Stage, plain
 
 _BOX = DevcontainerPlan("api", "/home/coder/api", start_s=8)
 _MISSING = '{"outcome":"error","message":"Command failed: docker pull local/missing:9"}'
@@ -77,13 +77,20 @@ def _disk_full(stage: Stage) -> None:
         stage.wait(15)
 
 
-def _restart_loop(stage: Stage) -> None:
+def _restarts(stage: Stage, times: int) -> None:
     agent = stage.agent()
-    for _ in range(4):
-        plays.kill(stage.deployment, agent)
-        stage.wait(20)
-        plays.restart(stage.deployment, agent, stage.world.player.plan_of(agent))
-        stage.wait(100)
+    plan = stage.world.player.plan_of(agent)
+    # It goes on: who has not been watching cannot know of it.
+    for index in range(1, times + 1):
+        stage.deployment.timeline.after(index * 120, lambda: plays.restart(stage.deployment, agent, plan))
+
+
+def _restart_loop(stage: Stage) -> None:
+    _restarts(stage, 60)
+
+
+def _restarted_twice(stage: Stage) -> None:
+    _restarts(stage, 2)
 
 
 def _skewed(stage: Stage) -> None:
@@ -156,6 +163,27 @@ def _box_stopped(stage: Stage) -> None:
     stage.wait(60)
 
 
+def _containers_while_starting(stage: Stage) -> None:
+    slow = replace(PLAIN_SCRIPT, duration_s=None, timeout_s=0)
+    stage.workspace(plain(scripts=(slow,)), wait_s=25)
+
+
+def _foreign_box(stage: Stage, error: str) -> None:
+    agent = stage.agent(_boxes(_BOX))
+    status = "error" if error else "stopped"
+    agent.containers.devcontainers.append(
+        Devcontainer(stage.deployment.new_id(), "scratch", "/home/coder/scratch", status=status, error=error)
+    )
+
+
+def _foreign_box_fails(stage: Stage) -> None:
+    _foreign_box(stage, "exit status 1")
+
+
+def _foreign_box_stopped(stage: Stage) -> None:
+    _foreign_box(stage, "")
+
+
 # network, apps, server
 
 
@@ -188,6 +216,15 @@ def _app_of_dead_agent(stage: Stage) -> None:
     stage.wait(20)
 
 
+def _no_wildcard(stage: Stage) -> None:
+    stage.deployment.wildcard_hostname = ""
+    stage.workspace(plain(apps=(replace(_CHECKED, subdomain=True),)))
+
+
+def _wildcard(stage: Stage) -> None:
+    stage.workspace(plain(apps=(replace(_CHECKED, subdomain=True),)))
+
+
 def _old_agent(stage: Stage) -> None:
     stage.workspace(plain(version="v2.32.1+0a0a0a0"))
 
@@ -216,7 +253,7 @@ LIFE_CONDITIONS = (
     Condition("R03", "Dormant or being deleted", _dormant),
     Condition("R04", "Stops soon", _stops_soon, _stops_tonight),
     Condition("R05", "Out of memory or disk", _disk_full),
-    Condition("R06", "Restart loop", _restart_loop),
+    Condition("R06", "Restart loop", _restart_loop, _restarted_twice),
     Condition("R07", "Clock skew", _skewed),
     Condition("D01", "Starting for ever", _box_for_ever, _box_starting),
     Condition("D02", "Devcontainer in error", _box_error),
@@ -227,6 +264,8 @@ LIFE_CONDITIONS = (
     Condition("D06", "Configuration changed", _box_dirty),
     Condition("D07", "Sub-agent unhealthy", _sub_agent_lost, _box_recreated),
     Condition("D08", "Feature off", _feature_off),
+    Condition("D09", "List not answering yet", _containers_while_starting),
+    Condition("D10", "Foreign devcontainer in error", _foreign_box_fails, _foreign_box_stopped),
     Condition("D11", "Stopped", _box_stopped),
     Condition("N01", "No relay map from the agent", _no_relay),
     Condition("N02", "High latency", _high_latency),
@@ -234,6 +273,7 @@ LIFE_CONDITIONS = (
     Condition("W01", "App unhealthy", _app_unhealthy),
     Condition("W02", "App initializing for ever", _app_initializing),
     Condition("W03", "Stale verdict", _app_of_dead_agent),
+    Condition("W04", "No wildcard host", _no_wildcard, _wildcard),
     Condition("V01", "Agent older than the server", _old_agent),
     Condition("V02", "Deployment unhealthy", _unhealthy_server),
     Condition("V06", "Server restarted", _server_restarted),

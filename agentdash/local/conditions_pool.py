@@ -1,11 +1,12 @@
-"""Prebuild pools and claims in trouble: P01 to P21, C01 to C07 (triage catalogue §4.1, §4.2), and the healthy run."""
+"""Prebuild pools in trouble: P01 to P21 (triage catalogue §4.1) and what else shows in pools; the healthy run."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from agentdash.local import plays, queueing, world_people
-from agentdash.local.blueprints import AgentPlan, Blueprint, DevcontainerPlan, ResourcePlan
+from agentdash.local.blueprints import Blueprint, DevcontainerPlan, ResourcePlan
+from agentdash.local.records_org import PREBUILDS_USER_ID
 from agentdash.local.staging import PLAIN, PLAIN_SCRIPT, Condition, Stage, plain
 
 _BAD = plain(
@@ -44,6 +45,18 @@ def _hard_limited(stage: Stage) -> None:
     stage.pool(_FAILS, desired=3, wait_s=400)
 
 
+def _refused(stage: Stage) -> None:
+    stage.workspace()
+    world_people.add_template(stage.deployment, "pool", PLAIN, desired=2)
+    stage.wait(600)
+
+
+def _refused_or_not(stage: Stage) -> None:
+    stage.workspace()
+    world_people.add_template(stage.deployment, "pool", PLAIN, desired=2)
+    stage.wait(60)
+
+
 def _backing_off(stage: Stage) -> None:
     preset = stage.pool(desired=3)
     template = stage.deployment.template_of(stage.prebuilds(preset)[0])
@@ -76,14 +89,45 @@ def _sub_agent_not_ready(stage: Stage) -> None:
     stage.wait(300)
 
 
+def _failed_left(stage: Stage, age_s: float) -> None:
+    """One failed, the template was mended, and the pool filled again."""
+    preset = stage.pool(_FAILS, desired=1, wait_s=60)
+    template = stage.deployment.template_of(stage.prebuilds(preset)[0])
+    stage.deployment.versions[template.active_version_id].blueprint = PLAIN
+    stage.wait(180, reconcile=True)
+    stage.wait(age_s)
+
+
 def _failed_pile(stage: Stage) -> None:
-    stage.pool(_FAILS, desired=4, wait_s=600)
+    _failed_left(stage, 26 * 3600)
+
+
+def _failed_lately(stage: Stage) -> None:
+    _failed_left(stage, 2 * 3600)
 
 
 def _parked(stage: Stage) -> None:
     preset = stage.pool(desired=2)
     queueing.queue_build(stage.deployment, stage.prebuilds(preset)[0], "stop", stage.world.user("tara").id)
+    stage.wait(180, reconcile=True)
     stage.wait(26 * 3600)
+
+
+def _last_of_old_version(stage: Stage) -> None:
+    preset = stage.pool(desired=2)
+    first = stage.prebuilds(preset)[0]
+    new = world_people.publish_version(stage.deployment, first.template_id, "pool-v2", PLAIN)
+    new.presets[0].desired = 0
+    queueing.queue_build(stage.deployment, first, "delete", PREBUILDS_USER_ID)
+    stage.wait(900)
+
+
+def _new_version_just_now(stage: Stage) -> None:
+    preset = stage.pool(desired=2)
+    first = stage.prebuilds(preset)[0]
+    new = world_people.publish_version(stage.deployment, first.template_id, "pool-v2", PLAIN)
+    new.presets[0].desired = 0
+    stage.wait(60)
 
 
 def _old_version(stage: Stage) -> None:
@@ -109,13 +153,69 @@ def _quota(stage: Stage) -> None:
     stage.pool(plays.with_failing_build(PLAIN, error, error, code="INSUFFICIENT_QUOTA"), desired=1, wait_s=60)
 
 
+def _churning(stage: Stage) -> None:
+    preset = stage.pool(desired=2)
+    for _ in range(10):
+        queueing.queue_build(stage.deployment, stage.prebuilds(preset)[0], "delete", PREBUILDS_USER_ID)
+        stage.wait(120, reconcile=True)
+
+
+def _much_claimed(stage: Stage) -> None:
+    preset = stage.pool(desired=2)
+    for index in range(10):
+        june = stage.world.user("june")
+        queueing.claim(stage.deployment, stage.prebuilds(preset)[0], june, f"mine{index}")
+        stage.wait(120, reconcile=True)
+
+
+def _built_from_nothing(stage: Stage, wait_s: float) -> None:
+    """The only prebuild is claimed; the next is not ready when somebody else comes."""
+    lines = tuple(("info", f"building step {step} of 28") for step in range(1, 29))
+    slow = plain(scripts=(replace(PLAIN_SCRIPT, lines=lines, duration_s=560, timeout_s=900),))
+    preset = stage.pool(slow, desired=1, wait_s=620)
+    template_id = stage.prebuilds(preset)[0].template_id
+    stage.claim(preset)
+    stage.wait(60, reconcile=True)
+    bruno = stage.world.user("bruno")
+    queueing.create_workspace(stage.deployment, bruno, "cold", template_id, preset_id=preset.id)
+    stage.wait(wait_s)
+
+
+def _empty_pool(stage: Stage) -> None:
+    _built_from_nothing(stage, 330)
+
+
+def _empty_for_a_moment(stage: Stage) -> None:
+    _built_from_nothing(stage, 60)
+
+
 def _swamped(stage: Stage) -> None:
-    plays.stop_daemons(stage.deployment)
-    stage.pool(desired=12, wait_s=700)
+    slow = Blueprint((ResourcePlan("aws_instance", "dev", apply_s=900, agents=PLAIN.resources[0].agents),))
+    stage.pool(slow, desired=13, wait_s=120)
+
+
+def _a_few_wait(stage: Stage) -> None:
+    slow = Blueprint((ResourcePlan("aws_instance", "dev", apply_s=900, agents=PLAIN.resources[0].agents),))
+    stage.pool(slow, desired=5, wait_s=25)
 
 
 def _no_agent(stage: Stage) -> None:
     stage.pool(Blueprint((ResourcePlan("null_resource", "nothing"),)), desired=1)
+
+
+def _no_limit(stage: Stage) -> None:
+    stage.pool(plain(scripts=(replace(PLAIN_SCRIPT, timeout_s=0),)), desired=1)
+
+
+def _no_limit_but_no_pool(stage: Stage) -> None:
+    stage.workspace(plain(scripts=(replace(PLAIN_SCRIPT, timeout_s=0),)))
+
+
+def _set_aside(stage: Stage) -> None:
+    """A daemon for prebuilds alone, whose jobs do not ask for it; they wait for the others."""
+    daemon = stage.deployment.daemons[0]
+    daemon.tags = {**daemon.tags, "is_prebuild": "true"}
+    stage.pool(Blueprint((ResourcePlan("aws_instance", "dev", apply_s=50),)), desired=1, wait_s=20)
 
 
 def _canceled_left(stage: Stage) -> None:
@@ -132,84 +232,28 @@ def _healthy(stage: Stage) -> None:
     stage.wait(300, reconcile=True)
 
 
-# claims
-
-
-def _claim_slow(stage: Stage) -> None:
-    preset = stage.pool()
-    claimed = stage.claim(preset)
-    stage.wait(2)
-    plays.hang_build(claimed.latest_build)
-    stage.wait(120)
-
-
-def _claim_failed(stage: Stage) -> None:
-    preset = stage.pool()
-    stage.prebuilds(preset)[0].blueprint = _FAILS
-    stage.claim(preset)
-    stage.wait(60)
-
-
-def _missed(stage: Stage) -> None:
-    stage.claim(stage.pool(), misses_reinit=True)
-    stage.wait(240)
-
-
-def _just_claimed(stage: Stage) -> None:
-    stage.claim(stage.pool(), misses_reinit=True)
-    stage.wait(14)
-
-
-def _replaced(stage: Stage) -> None:
-    stage.claim(stage.pool(), replaces_compute=True)
-    stage.wait(120)
-
-
-def _two_agents(stage: Stage) -> None:
-    both = Blueprint(
-        (
-            ResourcePlan(
-                "docker_container",
-                "dev",
-                agents=(AgentPlan("main", connect_s=3), AgentPlan("gpu", connect_s=3)),
-            ),
-        )
-    )
-    preset = stage.pool(both)
-    stage.prebuilds(preset)[0].blueprint = Blueprint(
-        (
-            ResourcePlan(
-                "docker_container",
-                "dev",
-                agents=(AgentPlan("main", connect_s=3), AgentPlan("gpu", connect_s=None)),
-            ),
-        )
-    )
-    stage.claim(preset)
-    stage.wait(240)
-
-
 POOL_CONDITIONS = (
     Condition("P01", "Reconciliation paused", _paused),
     Condition("P02", "Feature not entitled", _unlicensed),
     Condition("P03", "Pool short, nothing in flight", _short),
     Condition("P04", "Preset backing off", _backing_off),
     Condition("P05", "Preset hard-limited", _hard_limited),
+    Condition("P06", "Preset refused", _refused, _refused_or_not),
     Condition("P07", "Running prebuild never ready", _never_ready, _becoming_ready),
     Condition("P08", "Claimable but its agent is gone", _ready_but_gone),
     Condition("P09", "Sub-agent keeps a ready prebuild from being claimed", _sub_agent_not_ready),
-    Condition("P10", "Failed prebuilds piling up", _failed_pile),
+    Condition("P10", "Failed prebuilds piling up", _failed_pile, _failed_lately),
     Condition("P11", "Parked prebuild forgotten", _parked),
+    Condition("P12", "Last prebuild of an old version stays", _last_of_old_version, _new_version_just_now),
     Condition("P14", "Prebuild of an inactive version still running", _old_version),
     Condition("P15", "Prebuild delete failed", _delete_failed),
     Condition("P16", "Quota blocks prebuilds", _quota),
-    Condition("P19", "Prebuild jobs swamp the queue", _swamped),
+    Condition("P17", "Pool churns", _churning, _much_claimed),
+    Condition("P18", "Pool empty while people create workspaces", _empty_pool, _empty_for_a_moment),
+    Condition("P19", "Prebuild jobs swamp the queue", _swamped, _a_few_wait),
     Condition("P20", "Prebuild without an agent", _no_agent),
     Condition("P21", "Canceled prebuild left over", _canceled_left),
-    Condition("C01", "Claim build slow", _claim_slow),
-    Condition("C02", "Claim build failed", _claim_failed),
-    Condition("C03", "Re-initialisation missed", _missed, _just_claimed),
-    Condition("C04", "Claim replaced the compute", _replaced),
-    Condition("C05", "Several agents, one token", _two_agents),
+    Condition("S05", "Start script of a pool without a time limit", _no_limit, _no_limit_but_no_pool),
+    Condition("B13", "Prebuild work goes to the wrong provisioners", _set_aside),
     Condition("healthy", "A pool, a claim, and nothing wrong", _healthy),
 )

@@ -153,8 +153,10 @@ async def _wait_for_scan(runtime: Runtime, agent: Agent, failure: str) -> None:
         try:
             while agent.lifecycle_state in {"created", "starting"}:
                 news = asyncio.ensure_future(changes.wait())
-                await asyncio.wait({news, late}, return_when=asyncio.FIRST_COMPLETED)
-                news.cancel()
+                try:
+                    await asyncio.wait({news, late}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    news.cancel()
                 if late.done():
                     raise ApiError(500, failure, "context deadline exceeded")
         finally:

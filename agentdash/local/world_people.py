@@ -83,6 +83,7 @@ def furnish(deployment: Deployment, *, desired_web: int | None = 3, desired_go: 
     for index in range(3):
         deployment.daemons.append(_daemon(deployment, f"provisioner-{index}"))
     deployment.entitlements = dict.fromkeys(_FEATURES, True) | {"browser_only": False}
+    deployment.wildcard_hostname = "*.apps.acme.example.com"
     deployment.health = {section: HealthSection() for section in _SECTIONS}
     return _templates(deployment, desired_web, desired_go)
 

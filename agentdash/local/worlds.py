@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agentdash.local.conditions_agent import AGENT_CONDITIONS
 from agentdash.local.conditions_build import BUILD_CONDITIONS
+from agentdash.local.conditions_claim import CLAIM_CONDITIONS
 from agentdash.local.conditions_life import LIFE_CONDITIONS
 from agentdash.local.conditions_pool import POOL_CONDITIONS
 from agentdash.local.deployment import Deployment
@@ -11,7 +12,13 @@ from agentdash.local.staging import Condition, Play, perform
 from agentdash.local.world_fleet import World, build_fleet
 
 FLEET = "fleet"
-CONDITIONS: tuple[Condition, ...] = (*POOL_CONDITIONS, *BUILD_CONDITIONS, *AGENT_CONDITIONS, *LIFE_CONDITIONS)
+CONDITIONS: tuple[Condition, ...] = (
+    *POOL_CONDITIONS,
+    *CLAIM_CONDITIONS,
+    *BUILD_CONDITIONS,
+    *AGENT_CONDITIONS,
+    *LIFE_CONDITIONS,
+)
 _PLAYS: dict[str, Play] = {name: play for condition in CONDITIONS for name, play in condition.worlds.items()}
 
 

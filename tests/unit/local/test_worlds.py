@@ -129,7 +129,7 @@ FACTS: dict[str, tuple[Callable[[World], object], object]] = {
     "p07": (lambda world: (len(world.showing("subject")), _eligible(world)), (5, 0)),
     "p08": (_eligible, 2),
     "p16": (lambda world: subject(world).latest_build.job.error_code, "INSUFFICIENT_QUOTA"),
-    "p19": (lambda world: len(world.deployment.pending_jobs()), 12),
+    "p19": (lambda world: len(world.deployment.pending_jobs()), 10),
     "c01": (lambda world: subject(world).latest_build.status, "starting"),
 }
 
