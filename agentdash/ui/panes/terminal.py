@@ -84,8 +84,7 @@ class TerminalPane(AgentPane):
 
     def attach(self, shell: Shell | None) -> None:
         """Show a shell, or none."""
-        if self.shell is not None:
-            self.shell.on_change = _ignore
+        self._let_go()
         self.shell = shell
         if shell is None:
             self.term.set_typing(False)
@@ -95,6 +94,15 @@ class TerminalPane(AgentPane):
         self.term.show(None if shell is None else shell.emulator)
         self.agent_screen.shell_changed()
         self._refresh_words()
+
+    def _let_go(self) -> None:
+        """The shell goes on untold; unless another screen shows it by now."""
+        if self.shell is not None and self.shell.on_change == self._shell_changed:
+            self.shell.on_change = _ignore
+
+    def on_unmount(self) -> None:
+        """The screen is left."""
+        self._let_go()
 
     def open(
         self, *, command: str = "", container: str = "", container_user: str = "", new: bool = False
@@ -125,7 +133,7 @@ class TerminalPane(AgentPane):
     def _shell_changed(self) -> None:
         """Output, or another status: called for each piece of output, so most of it must cost nothing."""
         shell = self.shell
-        if not self.is_mounted or shell is None:
+        if not self.is_attached or shell is None:
             return
         self.term.update()
         emulator = shell.emulator

@@ -77,7 +77,7 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
 
     def update(self) -> None:
         """Say that the emulator has changed; painted at most once a frame, the first change at once."""
-        if self._planned or not self.is_mounted or self.emulator is None:
+        if self._planned or not self.is_attached or self.emulator is None:
             return
         wait = self._painted_at + FRAME_S - monotonic()
         if wait <= 0:
@@ -88,12 +88,12 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
 
     @property
     def _is_in_sight(self) -> bool:
-        return self.is_mounted and self.screen.is_current and bool(self.size) and self.is_on_screen
+        return self.is_attached and self.screen.is_current and bool(self.size) and self.is_on_screen
 
     def _paint(self) -> None:
         self._planned = False
         emulator = self.emulator
-        if emulator is None or not self.is_mounted:
+        if emulator is None or not self.is_attached:
             return
         now = self._painted_at = monotonic()
         if emulator.modes.synchronized:  # the program says when its picture is whole, unless it forgets to
