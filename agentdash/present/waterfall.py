@@ -117,6 +117,7 @@ def waterfall(
     bars = list(startup(workspace.build, agent, timings, now, history).bars)
     if agent is not None:
         bars += _scripts_as_one(agent, bars, now)
+        bars += _devcontainer(agent, bars, now)
     return Waterfall(tuple(_with_usual(bar, workspace, agent, baseline) for bar in bars))
 
 
@@ -137,6 +138,20 @@ def _scripts_as_one(agent: Agent, bars: list[Bar], now: datetime) -> list[Bar]:
     return [
         Bar("scripts", at, min(seconds, MAX_AXIS_S), kind, note=agent.lifecycle if kind == "broken" else "")
     ]
+
+
+def _devcontainer(agent: Agent, bars: list[Bar], now: datetime) -> list[Bar]:
+    """The devcontainer that is brought up now: after all scripts, one after another (contract: triage.md §1)."""
+    waiting = [s for s in agent.scripts if s.is_devcontainer and s.status is None]
+    seconds = age_s(agent.first_connected_at, now)
+    if agent.lifecycle != "starting" or not waiting or seconds is None or any(b.is_open for b in bars):
+        return []
+    connected = max(
+        (b.start_s + b.length_s for b in bars if b.label in (*_BEFORE_AGENT, "connect")), default=0.0
+    )
+    at = max((b.start_s + b.length_s for b in bars), default=0.0)
+    length = min(MAX_AXIS_S, max(0.0, seconds - (at - connected)))
+    return [Bar(waiting[0].name, at, length, "moving", is_open=True)]
 
 
 def _with_usual(bar: Bar, workspace: Workspace, agent: Agent | None, baseline: Baseline) -> Step:

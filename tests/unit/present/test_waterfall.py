@@ -128,6 +128,24 @@ def test_without_timings_the_scripts_are_one_bar() -> None:
     assert waterfall(WEB, agent, None, USUAL, NOW).steps[-1].bar.length_s == 89
 
 
+def test_the_devcontainer_comes_after_the_scripts() -> None:
+    box = make_script(
+        "Dev Container (app)", is_devcontainer=True, run_on_start=False, status=None, exit_code=None
+    )
+    done = Timing("start", "install", before(250), before(210), AGENT.id, "main", 0, "ok")
+    agent = make_agent(
+        lifecycle="starting",
+        scripts=(make_script("install"), box),
+        created_at=before(310),
+        first_connected_at=before(300),
+        ready_at=None,
+    )
+    bars = [s.bar for s in waterfall(WEB, agent, Timings("b1", scripts=(done,)), USUAL, NOW).steps]
+    assert [(b.label, b.is_open) for b in bars[-2:]] == [("install", False), ("Dev Container (app)", True)]
+    assert bars[-1].start_s == bars[-2].start_s + 40
+    assert bars[-1].length_s == 260
+
+
 def test_a_script_that_failed_says_how() -> None:
     failed = Timing("start", "install", before(60), before(40), AGENT.id, "main", 127, "exit_failure")
     agent = make_agent(scripts=(make_script("install", status="exit_failure", exit_code=127),))
