@@ -146,7 +146,10 @@ def _why(facts: Facts, pool: Pool, own: list[Finding], *, theirs: list[Finding],
     if not pool.is_active and pool.prebuilds:
         return "of an old version"
     short = (pool.desired or 0) - len(pool.running)
-    return f"{short} short" if short > 0 else ""
+    if short > 0:
+        return f"{short} short"
+    waiting = len(pool.running) - len(pool.claimable)
+    return f"{waiting} not ready yet" if waiting > 0 else ""
 
 
 def _cause_words(finding: Finding, count: int) -> str:

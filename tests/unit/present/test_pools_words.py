@@ -75,6 +75,19 @@ def test_filling_is_under_way_with_the_time_it_takes() -> None:
     assert signs(view).text in ("●◐", "◐●")
 
 
+def test_what_runs_its_scripts_still_is_said_to_be_on_its_way() -> None:
+    agent = b.agent(
+        workspace_id="pb1", lifecycle="starting", started_at=b.before(20), first_connected_at=b.before(21),
+        ready_at=None, scripts=(b.script(status=None, exit_code=None),),
+    )  # fmt: skip
+    job = b.job(created_at=b.before(40), started_at=b.before(39), completed_at=b.before(25))
+    young = b.prebuild(1, agent, build=b.build("pb1", number=1, preset_id=b.PRESET, job=job))
+    (view,) = views(b.facts(young, pool=1))
+    row = texts(view)
+    assert (row["running"], row["claimable"], row["why"]) == ("2", "1", "1 not ready yet")
+    assert row["sign"] == "◐"
+
+
 def test_missing_instances_are_dots() -> None:
     (view,) = views(b.facts(pool=0))
     assert signs(view).text == "··"
