@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import sys
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
 from agentdash.actions.action import Action, key_label
 from agentdash.actions.registry import REGISTRY
 from agentdash.config.reference import entries
+from agentdash.local.revisions import REVISIONS
 from agentdash.state.query import KEYS
 from agentdash.triage.catalogue import CATALOGUE, NOT_SHOWN, WITHOUT_FINDING
 from agentdash.triage.thresholds import Thresholds
@@ -142,6 +144,33 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def coverage_page() -> str:
+    """Endpoint by revision, client, embedded server, place and test."""
+    with (ROOT / "docs" / "coverage.toml").open("rb") as file:
+        rows = tomllib.load(file)["endpoint"]
+    lines = [
+        "# Coverage",
+        "",
+        "Made from `docs/coverage.toml` and the code by `docs/make.py`. ✓: a server of that time has it.",
+        "",
+        "| endpoint (below `/api/v2`) | "
+        + " | ".join(REVISIONS)
+        + " | client | embedded server | seen in | test |",
+        "| --- |" + " --- |" * (len(REVISIONS) + 4),
+    ]
+    for row in rows:
+        method, path = row["path"].split()
+        served = ["✓" if one.has_route(method, f"/api/v2{path}") else "–" for one in REVISIONS.values()]
+        code = [f"`{row[name]}`" if name in row else "–" for name in ("client", "server")]
+        reason = row.get("reason", "")
+        seen = row.get("seen") or f"– ({reason})"
+        test = f"`{row['test']}`" if "test" in row else "–"
+        lines.append(
+            f"| `{method} {path}` | {' | '.join(served)} | {' | '.join(code)} | {_cell(seen)} | {test} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def readme() -> str:
     """The README with its made parts anew."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -161,6 +190,7 @@ PAGES = {
     "docs/keys.md": keys_page,
     "docs/settings.md": settings_page,
     "docs/triage.md": triage_page,
+    "docs/coverage.md": coverage_page,
 }
 
 

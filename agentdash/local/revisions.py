@@ -17,6 +17,8 @@ Version = tuple[int, int, int]
 NOW: Final[Version] = (2, 37, 0)
 _EVER: Final[Version] = (0, 0, 0)
 _NEVER: Final[Version] = (99, 0, 0)
+_BETWEEN: Final[Version] = (2, 24, 5)
+"""The recorded state of 2025-07: after 2.24, and with some things of 2.25 already."""
 _AGENT: Final = r"/workspaceagents/(?!me/)[^/]+"
 _ME: Final = r"/workspaceagents/me"
 
@@ -73,7 +75,7 @@ REVISIONS: Final = {
         Revision("2023-03", (0, 21, 3), "v0.21.3+c8b1a36"),
         Revision("2023-06", (0, 25, 0), "v0.25.0+27f9e34"),
         Revision("2024-09", (2, 16, 0), "v2.16.0+ae522c5", (2, 2)),
-        Revision("2025-07", (2, 24, 2), "v2.24.2+a9c1e0f", (2, 6)),
+        Revision("2025-07", _BETWEEN, "v2.24.2+a9c1e0f", (2, 6)),
         Revision("2026-08", NOW, SERVER_VERSION, (2, 11)),
     )
 }
@@ -107,7 +109,7 @@ ROUTES: Final = (
     _route("GET", rf"{_AGENT}/startup-logs", (0, 21, 0)),
     _route("GET", rf"{_AGENT}/logs", (2, 0, 0)),
     _route("GET", rf"{_AGENT}/containers", (2, 20, 0)),
-    _route("GET", rf"{_AGENT}/containers/watch", (2, 25, 0)),
+    _route("GET", rf"{_AGENT}/containers/watch", _BETWEEN),
     _route("POST", rf"{_AGENT}/containers/devcontainers/[^/]+/recreate", (2, 24, 0)),
     _route("DELETE", rf"{_AGENT}/containers/devcontainers/[^/]+", (2, 30, 0)),
     _route("GET", rf"{_AGENT}/watch-metadata", (0, 21, 3)),
@@ -123,7 +125,7 @@ ROUTES: Final = (
     _route("GET", r"/organizations/[^/]+/provisionerjobs", (2, 19, 0)),
     _route("GET", r"/organizations/[^/]+/provisionerdaemons", (2, 8, 0)),
     _route("GET", r"/templateversions/[^/]+/presets", (2, 20, 0)),
-    _route("GET PUT", r"/prebuilds/settings", (2, 25, 0)),
+    _route("GET PUT", r"/prebuilds/settings", _BETWEEN),
     _route("POST", r"/templates/[^/]+/prebuilds/invalidate", (2, 29, 0)),
     _route("GET POST DELETE", r"/workspaces/[^/]+/port-share", (2, 9, 0)),
     _route("POST", r"/workspaces/[^/]+/usage", (2, 10, 0)),
@@ -186,7 +188,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Span]]] = {
         "organization_name": Span((2, 14, 0)),
         "next_start_at": Span((2, 19, 0)),
         "latest_app_status": Span((2, 22, 0)),
-        "is_prebuild": Span((2, 25, 0)),
+        "is_prebuild": Span(_BETWEEN),
         "task_id": Span((2, 28, 0)),
         "shared_with": Span((2, 30, 0)),
     },

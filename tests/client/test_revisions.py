@@ -60,7 +60,7 @@ async def test_the_fleet_is_read_from_every_revision(old: Served) -> None:
         assert agent.knows("startup_script_behavior") == since(old, 0, 24, 0)
         assert agent.knows("health") == since(old, 0, 26, 0)
         assert agent.knows("parent_id") == since(old, 2, 22, 0)
-        assert workspace.knows("is_prebuild") == since(old, 2, 25, 0)
+        assert workspace.knows("is_prebuild") == since(old, 2, 24, 5)
         assert client.server_version.text == old.deployment.version
 
 
