@@ -81,7 +81,7 @@ class Terminal(_Table):
     confirm_paste: bool = True
     """Whether pasting several lines asks first when the program did not ask for bracketed paste."""
     backend: Literal["", "screen", "buffered"] = ""
-    """What keeps the session in the workspace; empty leaves the choice to the agent."""
+    """What keeps the session in the workspace; empty is `buffered`, which follows every size and replays its output."""
 
 
 class Deployment(_Table):

@@ -57,6 +57,8 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
         self._looks: list[Look] = []
         self._is_stale = True
         self._painter = RowPainter()
+        self._marks: tuple[tuple[Mark, RichStyle], ...] = ()
+        self._marks_key: object = None
         self._cursor_row = -1
         self._planned = False
         self._painted_at = 0.0
@@ -197,17 +199,21 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
         return self._painter.strip(self._looks[y] if y < len(self._looks) else BLANK)
 
     def _ground(self) -> Ground:
-        style = self.get_component_rich_style
-        marks = (
-            (Mark.CURSOR, _REVERSE),
-            (Mark.RESTING, _UNDERLINE),
-            (Mark.UNDERLINE, _UNDERLINE),
-            (Mark.CHOSEN, style("termview--chosen", partial=True)),
-            (Mark.HIT, style("termview--hit", partial=True)),
-            (Mark.HERE, style("termview--here", partial=True)),
-        )
-        background = self.background_colors[1]
-        return Ground(self.size.width, self.rich_style, background, tuple(self.get_line_filters()), marks)
+        app = self.app
+        filters = tuple(self.get_line_filters())
+        key = app.theme, app.native_ansi_color, filters
+        if key != self._marks_key:
+            self._marks_key = key
+            style = self.get_component_rich_style
+            self._marks = (
+                (Mark.CURSOR, _REVERSE),
+                (Mark.RESTING, _UNDERLINE),
+                (Mark.UNDERLINE, _UNDERLINE),
+                (Mark.CHOSEN, style("termview--chosen", partial=True)),
+                (Mark.HIT, style("termview--hit", partial=True)),
+                (Mark.HERE, style("termview--here", partial=True)),
+            )
+        return Ground(self.size.width, self.rich_style, self.background_colors[1], filters, self._marks)
 
     # What is in sight
 
