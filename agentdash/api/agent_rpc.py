@@ -25,8 +25,8 @@ from agentdash.api.tailnet import Tailnet, id_bytes
 from agentdash.wire.proto import agent_pb2 as pb
 
 SERVICE: Final = "/coder.agent.v2.Agent/"
-VERSION: Final = "2.8"
-"""The lowest that has all that is called here."""
+VERSION: Final = "2.0"
+"""Every server since v2.6.0 takes it, and the number changes nothing afterwards: a call is known or it is not."""
 M = TypeVar("M", bound=Message)
 
 

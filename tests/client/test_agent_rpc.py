@@ -83,7 +83,7 @@ async def test_a_whole_start_is_seen_by_the_user(served: Served, rpc: AgentRpc) 
     async with Client(served.url, served.token) as user:
         seen = await AgentApi(user).get(agent.id)
         lines = await AgentApi(user).logs(agent.id)
-    assert (seen.version, seen.api_version, seen.expanded_directory) == ("v2.36.0", "2.8", "/home/coder")
+    assert (seen.version, seen.api_version, seen.expanded_directory) == ("v2.36.0", "2.0", "/home/coder")
     assert seen.subsystems == ("envbox",)
     assert (seen.lifecycle_state, seen.started_at, seen.ready_at) == (
         "start_error",

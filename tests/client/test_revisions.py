@@ -149,13 +149,16 @@ async def test_what_the_legacy_routes_refuse(deployment: Deployment) -> None:
 async def test_rpc_of_every_revision(old: Served) -> None:
     token = Secret(side_of(old.runtime).tokens.token_of(old.deployment, the_agent(old)))
     async with asyncio.timeout(20), Client(old.url, token) as client, Client(old.url, old.token) as user:
-        if since(old, 2, 30, 0):
+        if since(old, 2, 6, 0):
             async with open_agent_rpc(client) as rpc:
                 assert (await rpc.manifest()).agent_name == "main"
         else:
-            refusal = tailnet_errors.VersionRefused if since(old, 2, 6, 0) else errors.RouteNotFound
-            with pytest.raises(refusal):
+            with pytest.raises(errors.RouteNotFound):
                 async with open_agent_rpc(client):
+                    pass
+        if (2, 6, 0) <= old.runtime.revision.version < (2, 30, 0):
+            with pytest.raises(tailnet_errors.VersionRefused):
+                async with open_agent_rpc(client, version="2.8"):
                     pass
         if since(old, 2, 18, 0):
             major, minor = old.runtime.revision.rpc_version
