@@ -262,7 +262,7 @@ class Runner:
         workspace_id = found.workspace.id
         if self._doer.can_server_restart:
             build = await self._doer.restart_by_server(workspace_id)
-            return f"{_queued(build)}; the server starts it afterwards."
+            return f"{_queued(build).rstrip('.')}; the server starts it afterwards."
         stop = await self._doer.stop(workspace_id)
         report.note(f"Build {stop.number} stops it; leaving agentdash now would leave it stopped.")
         self._touch(workspace_id)

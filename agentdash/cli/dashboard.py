@@ -86,6 +86,10 @@ def _show(settings: Settings, environ: dict[str, str], child: LocalChild | None)
         sys.__stderr__ = sys.__stdout__  # type: ignore[misc]  # the one place Textual takes it from
     app = AgentDash(context, session_opener(settings, environ, child))
     app.run()
+    if app.failure:
+        from agentdash.cli.logfile import where_the_trace_is  # noqa: PLC0415
+
+        raise CliError(f"an error of this program ended it: {app.failure}", next_step=where_the_trace_is())
     return app.return_code or ExitCode.OK
 
 

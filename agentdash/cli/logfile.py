@@ -85,3 +85,9 @@ def close_log() -> None:
         if isinstance(handler, (_PrivateFile, logging.NullHandler)):
             root.removeHandler(handler)
             handler.close()
+
+
+def where_the_trace_is() -> str:
+    """What a person is told after a mistake of this program."""
+    file = path()
+    return f"The trace is in {file}" if file else "Run it again with --log-file FILE to keep the trace"

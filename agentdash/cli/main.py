@@ -79,9 +79,11 @@ def _run(argv: Sequence[str], environ: Mapping[str, str], *, owns_process: bool)
     except (CliError, BrokenPipeError, KeyboardInterrupt, SystemExit):
         raise
     except Exception as error:  # the top level: one line for the person, the trace for the log
+        from agentdash.cli.logfile import where_the_trace_is  # noqa: PLC0415
+
         log.exception("%s failed", options.command)
         raise CliError(
-            f"an error of this program: {type(error).__name__}", next_step=_where_the_trace_is()
+            f"an error of this program: {type(error).__name__}", next_step=where_the_trace_is()
         ) from error
     finally:
         _end_log()
@@ -116,10 +118,3 @@ def _end_log() -> None:
     from agentdash.cli import logfile  # noqa: PLC0415
 
     logfile.close_log()
-
-
-def _where_the_trace_is() -> str:
-    from agentdash.cli import logfile  # noqa: PLC0415
-
-    path = logfile.path()
-    return f"The trace is in {path}" if path else "Run it again with --log-file FILE to keep the trace"

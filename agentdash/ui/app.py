@@ -116,6 +116,20 @@ class AgentDash(App[int], inherit_bindings=False):
                 [ServerFailed(Problem("Failure", what, "Nothing is read any more", "Start agentdash again"))]
             )
 
+    def _fatal_error(self) -> None:
+        """End because of a mistake of ours: the trace goes to the log, one line to the person.
+
+        Textual would print the trace with all locals: thousands of lines that hold the whole deployment. There is no
+        public place to say otherwise.
+        """
+        log.critical("the dashboard failed", exc_info=self._exception)
+        self._close_messages_no_wait()
+
+    @property
+    def failure(self) -> str:
+        """What ended the program, if a mistake of ours did; empty otherwise."""
+        return "" if self._exception is None else type(self._exception).__name__
+
     async def on_unmount(self) -> None:
         """End the session before the loop ends."""
         tasks = [task for task in (self._judging, self._work) if task is not None]
@@ -187,7 +201,7 @@ class AgentDash(App[int], inherit_bindings=False):
     # Views
 
     def show_view(self, name: str) -> None:
-        """Switch to a view; it is as it was left."""
+        """Switch to a view; it is as it was left. Its key a second time goes to its ground."""
         if name not in self._views:
             self._views[name] = _view(name)(self.context)
             self.add_mode(name, lambda: self._views[name])

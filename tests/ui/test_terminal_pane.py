@@ -229,6 +229,13 @@ async def test_a_shell_closed_in_the_list_is_gone_from_its_pane() -> None:
         await it.press(LEAVE, "X")
         await it.until(lambda: isinstance(it.app.screen, ShellsScreen))
         await it.press("x")
+        await it.until(lambda: isinstance(it.app.screen, Confirm))
+        await it.press("enter")  # the focus is on Cancel
+        await it.until(lambda: isinstance(it.app.screen, ShellsScreen))
+        assert it.shells.all()
+        await it.press("x")
+        await it.until(lambda: isinstance(it.app.screen, Confirm))
+        await it.press("right", "enter")
         await it.until(lambda: not it.shells.all())
         await it.until(lambda: "Open terminals would be here" in it.text)
         await it.press("F")

@@ -23,12 +23,13 @@ from agentdash.present.times import moment
 from agentdash.state.events import Event
 from agentdash.state.model import ActionRecord, Agent, Workspace
 from agentdash.state.store import Changes
+from agentdash.text.safe import clean
 from agentdash.ui.clipboard import copy
 from agentdash.ui.commands import understand
 from agentdash.ui.context import Context
 from agentdash.ui.palette import palette
 from agentdash.ui.urls import open_url, workspace_url
-from agentdash.ui.widgets.confirm import Confirm
+from agentdash.ui.widgets.confirm import Confirm, Question
 from agentdash.ui.widgets.filterbar import FilterBar
 from agentdash.ui.widgets.glyphs import ASCII
 from agentdash.ui.widgets.help import Help, HelpSection
@@ -36,6 +37,7 @@ from agentdash.ui.widgets.message import STAND_S, MessageLine
 from agentdash.ui.widgets.statusbar import StatusLine, hint
 
 if TYPE_CHECKING:
+    from agentdash.feed.shell import Shell
     from agentdash.ui.app import AgentDash
 
 
@@ -356,6 +358,16 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
             self.dash.open_named(argument)
         else:
             self.say(f"{word} works in the fleet: press F", Tone.WARN)
+
+    async def ask_to_leave(self, shell: Shell) -> bool:
+        """Ask before the connection to a live shell is closed."""
+        question = Question(
+            f"Close the connection to {shell.target.label}?",
+            targets=(clean(shell.emulator.title, 80) or shell.target.command or "a shell",),
+            lasting="What runs in it ends after five minutes without anybody attached; `exit` ends it at once.",
+            verb="Close",
+        )
+        return await self.app.push_screen_wait(Confirm(question, signs=self.context.signs)) is True
 
     def post_events(self, *batch: Event) -> None:
         """Hand events to the store."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from textual.widget import Widget
 from agentdash.present.cells import Cell, Tone
 from agentdash.present.columns import COLUMNS, Column, columns_of, default_columns, row_cells
 from agentdash.present.describe import empty_fleet, evidence
+from agentdash.present.times import ago
 from agentdash.state.query import QueryError
 from agentdash.state.store import Changes
 from agentdash.ui.context import Context
@@ -166,9 +168,14 @@ class FleetScreen(BaseScreen):
         context = self.context
         shown, total = len(context.fleet.keys), context.fleet.total
         title = COLUMNS[self._sort].title.strip().lower() if self._sort else "severity"
-        arrow = context.signs.ascending if context.fleet.reverse else context.signs.descending
+        # Severity sorts worst first, a column from its least: `reverse` turns each around.
+        descending = context.fleet.reverse is (self._sort is not None)
+        arrow = context.signs.descending if descending else context.signs.ascending
         left = [Cell(f"/ {self._query}", Tone.ACCENT)] if self._query else [Cell("/", Tone.DIM)]
         right = [Cell(f"sort {title} {arrow}", Tone.DIM)]
+        read_at = context.state.fleet.at
+        if context.state.server.problem is not None and read_at is not None:
+            right.insert(0, Cell(f"as of {ago(read_at, context.now())}", Tone.WARN))
         if context.marks:
             right.append(Cell(f"{len(context.marks)} marked", Tone.ACCENT))
         counted = context.state.counts.total
@@ -253,23 +260,31 @@ class FleetScreen(BaseScreen):
 
     @on(FilterBar.Changed, "#filter-input")
     def filter_as_typed(self, message: FilterBar.Changed) -> None:
-        """Every letter filters."""
-        self._filter(message.text)
+        """Every letter filters; what cannot be understood yet waits for the next one."""
+        with contextlib.suppress(QueryError):
+            self._use_filter(message.text)
 
     @on(FilterBar.Closed, "#filter-input")
     def close_filter(self, message: FilterBar.Closed) -> None:
-        """Enter keeps the filter, esc restores the one before."""
-        self._filter(message.text)
+        """Enter keeps the filter, esc restores the one before; one with a mistake stays to be mended."""
+        if not self._filter(message.text):
+            self.query_one("#filter-input", FilterBar).open(message.text)
+            return
         self.query_one("#filter-input").display = False
         self.query_one("#filter-line").display = True
         self.grid.focus()
 
-    def _filter(self, text: str) -> None:
+    def _filter(self, text: str) -> bool:
+        """Filter, or say what is wrong with the query."""
         try:
-            self.context.fleet.set_query(text)
+            self._use_filter(text)
         except QueryError as error:
             self.say(str(error), Tone.WARN)
-            return
+            return False
+        return True
+
+    def _use_filter(self, text: str) -> None:
+        self.context.fleet.set_query(text)
         self._query = text.strip()
         self._show_rows()
 
@@ -336,8 +351,11 @@ class FleetScreen(BaseScreen):
             self._filter(argument)
         elif word == "sort":
             column = COLUMNS.get(argument.lower()) if argument else None
-            if argument and (column is None or column.sort_key is None):
-                self.say(f"no column {argument!r} to sort by; there are {', '.join(COLUMNS)}", Tone.WARN)
+            if argument.lower() in ("severity", "verdict"):
+                self._sort_by(None)
+            elif argument and (column is None or column.sort_key is None):
+                known = ", ".join(c.id for c in COLUMNS.values() if c.sort_key is not None)
+                self.say(f"no column {argument!r} to sort by; there are severity, {known}", Tone.WARN)
             else:
                 chosen = column.id if column else None
                 same = chosen == self._sort

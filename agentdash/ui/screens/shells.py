@@ -106,6 +106,8 @@ class ShellsScreen(BaseScreen):
             return
 
         async def close() -> None:
+            if shell.is_open and not await self.ask_to_leave(shell):
+                return
             await shells.close(shell.id)
             self.refresh_content(Changes(), set())
             self.refresh_bars()

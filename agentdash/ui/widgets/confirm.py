@@ -114,6 +114,8 @@ class Confirm(ModalScreen[bool]):
         super().__init__()
         self._question = question
         self._signs = signs
+        # Beside a button that cancels something, "Cancel" says nothing.
+        self._refusal = "Keep it" if question.verb.lower().startswith("cancel") else "Cancel"
 
     def compose(self) -> ComposeResult:
         """Facts, the word to type if one is asked for, two buttons."""
@@ -124,7 +126,7 @@ class Confirm(ModalScreen[bool]):
                 yield Static(f" type {question.typed} to go on:", markup=False, id="ask")
                 yield Input(compact=True, id="typed", select_on_focus=False)
             with Horizontal(id="buttons"):
-                yield Button(Content("Cancel"), id="cancel", compact=True)
+                yield Button(Content(self._refusal), id="cancel", compact=True)
                 yield Button(
                     Content(question.verb),
                     id="do",
