@@ -215,6 +215,37 @@ def _no_log_line(stage: Stage) -> None:
     stage.workspace(plain(scripts=(replace(_ENDLESS, lines=()),)), wait_s=300)
 
 
+# near misses
+
+
+def _external_connected(stage: Stage) -> None:
+    stage.workspace(replace(plain(), has_external_agent=True))
+
+
+def _just_in_time(stage: Stage) -> None:
+    stage.workspace(_script(duration_s=50, timeout_s=60), wait_s=240)
+
+
+def _logins_do_not_wait(stage: Stage) -> None:
+    stage.workspace(plain(scripts=(_ENDLESS,)), wait_s=50)
+
+
+def _cron_runs(stage: Stage) -> None:
+    nightly = ScriptPlan("Nightly", (("info", "dumped"),), 2, cron="0 0 3 * * *", run_on_start=False)
+    agent = stage.agent(plain(scripts=(PLAIN_SCRIPT, nightly)))
+    startup.run_script(stage.deployment, agent, nightly, "cron")
+    stage.wait(60)
+
+
+def _waits_for_unit_a_moment(stage: Stage) -> None:
+    line = ("info", "coder exp sync: waiting for unit 'git-clone' to complete")
+    stage.workspace(plain(scripts=(replace(_ENDLESS, lines=(line,)),)), wait_s=90)
+
+
+def _no_log_line_yet(stage: Stage) -> None:
+    stage.workspace(plain(scripts=(replace(_ENDLESS, lines=()),)), wait_s=40)
+
+
 AGENT_CONDITIONS = (
     Condition("A01", "Still connecting", _connecting),
     Condition("A02", "Never connected", _never_connected, _connects_late),
@@ -226,17 +257,17 @@ AGENT_CONDITIONS = (
     Condition("A07", "Started, no agent", _no_agent),
     Condition("A08", "Agent on a stopped workspace", _agent_while_stopped, _stopped),
     Condition("A09", "Agent off", _off),
-    Condition("A11", "External agent waits for its human", _external),
+    Condition("A11", "External agent waits for its human", _external, _external_connected),
     Condition("A12", "Stuck shutting down", _stuck_shutting_down, _shutting_down),
     Condition("S01", "Script runs on and on", _runs_on, _runs_for_a_while),
-    Condition("S02", "Script timed out", _timed_out),
+    Condition("S02", "Script timed out", _timed_out, _just_in_time),
     Condition("S03", "Script failed", _failed, _errors_but_ends_well),
     Condition("S04", "Script left its pipes open", _pipes),
     Condition("S06", "Connected, but never starts", _never_starts, _just_connected),
-    Condition("S07", "Logins wait", _logins_wait),
-    Condition("S08", "Cron script fails", _cron_fails),
+    Condition("S07", "Logins wait", _logins_wait, _logins_do_not_wait),
+    Condition("S08", "Cron script fails", _cron_fails, _cron_runs),
     Condition("S09", "Stop script failed or timed out", _stop_script_fails),
-    Condition("S10", "Waiting for another unit", _waits_for_unit),
-    Condition("S11", "Connected and starting, not one log line", _no_log_line),
+    Condition("S10", "Waiting for another unit", _waits_for_unit, _waits_for_unit_a_moment),
+    Condition("S11", "Connected and starting, not one log line", _no_log_line, _no_log_line_yet),
     Condition("S12", "Slower than usual", _slower, _a_little_slower),
 )

@@ -139,20 +139,50 @@ def _canceled_pending(stage: Stage) -> None:
     stage.wait(60)
 
 
+# near misses
+
+
+def _not_soon_reaped(stage: Stage) -> None:
+    stage.workspace(_ARM, wait_s=600)
+
+
+def _silent_a_minute(stage: Stage) -> None:
+    plays.hang_build(stage.workspace(wait_s=4).latest_build)
+    stage.wait(60)
+
+
+def _one_resource_a_while(stage: Stage) -> None:
+    stage.workspace(_SLOW, wait_s=50)
+
+
+def _canceling_lately(stage: Stage) -> None:
+    workspace = stage.workspace(_SLOW, wait_s=20)
+    plays.hang_build(workspace.latest_build, ignores_cancel=True)
+    queueing.cancel_build(stage.deployment, workspace.latest_build)
+    stage.wait(60)
+
+
+def _stop_waits_a_moment(stage: Stage) -> None:
+    workspace = stage.workspace()
+    plays.stop_daemons(stage.deployment)
+    stage.build(workspace, "stop")
+    stage.wait(20)
+
+
 BUILD_CONDITIONS = (
     Condition("B01", "No provisioner matches", _no_match, _no_match_yet),
     Condition("B02", "Matching provisioners are stale", _stale, _stale_but_idle),
     Condition("B03", "Queued behind others", _queued, _queued_a_moment),
-    Condition("B04", "Will be reaped", _soon_reaped),
+    Condition("B04", "Will be reaped", _soon_reaped, _not_soon_reaped),
     Condition("B05", "Reaped", _reaped),
-    Condition("B06", "Running, silent", _silent),
-    Condition("B07", "One resource takes all the time", _one_resource),
-    Condition("B08", "Canceling for ever", _canceling),
+    Condition("B06", "Running, silent", _silent, _silent_a_minute),
+    Condition("B07", "One resource takes all the time", _one_resource, _one_resource_a_while),
+    Condition("B08", "Canceling for ever", _canceling, _canceling_lately),
     Condition("B09", "Terraform failed", _failed),
     Condition("B10", "Missing variable or parameter", _missing_variable),
     Condition("B11", "Job log overflow", _log_overflow),
     Condition("B12", "Daemon and server versions differ", _daemon_version),
-    Condition("B14", "Stop or delete blocked", _stop_blocked),
+    Condition("B14", "Stop or delete blocked", _stop_blocked, _stop_waits_a_moment),
     Condition("B15", "Autostart silently skipped", _autostart_skipped, _autostart_ahead),
     Condition("B16", "Cancelled while running", _canceled_running, _canceled_pending),
 )

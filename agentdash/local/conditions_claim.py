@@ -110,12 +110,33 @@ def _other_template(stage: Stage) -> None:
     stage.workspace(name="cold", wait_s=120)
 
 
+# near misses
+
+
+def _claim_under_way(stage: Stage) -> None:
+    claimed = stage.claim(stage.pool())
+    stage.wait(2)
+    plays.hang_build(claimed.latest_build)
+    stage.wait(20)
+
+
+def _claimed_well(stage: Stage) -> None:
+    stage.claim(stage.pool())
+    stage.wait(120, reconcile=True)
+
+
+def _two_agents_well(stage: Stage) -> None:
+    both = Blueprint((ResourcePlan("docker_container", "dev", agents=(_TWIN, replace(_TWIN, name="gpu"))),))
+    stage.claim(stage.pool(both))
+    stage.wait(240, reconcile=True)
+
+
 CLAIM_CONDITIONS = (
-    Condition("C01", "Claim build slow", _claim_slow),
+    Condition("C01", "Claim build slow", _claim_slow, _claim_under_way),
     Condition("C02", "Claim build failed", _claim_failed),
     Condition("C03", "Re-initialisation missed", _missed, _just_claimed),
-    Condition("C04", "Claim replaced the compute", _replaced),
-    Condition("C05", "Several agents, one token", _two_agents),
+    Condition("C04", "Claim replaced the compute", _replaced, _claimed_well),
+    Condition("C05", "Several agents, one token", _two_agents, _two_agents_well),
     Condition("C06", "Starts over again and again", _starts_over, _starts_over_once),
     Condition("C07", "Instance identity and an old agent", _instance_identity, _new_instance_identity),
     Condition("C08", "A ready prebuild was passed over", _passed_over, _other_template),

@@ -246,15 +246,68 @@ def _unknown_values(stage: Stage) -> None:
     plays.set_lifecycle(stage.deployment, stage.agent(), "hibernating")
 
 
+# near misses
+
+
+def _disk_filling(stage: Stage) -> None:
+    disk = MetadataPlan("disk", "Home disk", "text", text="41.0/50.0 GiB (82%)")
+    stage.workspace(plain(metadata=(disk,)))
+    for _ in range(4):
+        stage.wait(15)
+
+
+def _skewed_a_little(stage: Stage) -> None:
+    plays.skew_clock(stage.agent(), by_s=-2)
+
+
+def _no_relay_yet(stage: Stage) -> None:
+    plays.set_latency(stage.agent(), None)
+    stage.wait(30)
+
+
+def _fair_latency(stage: Stage) -> None:
+    plays.set_latency(stage.agent(), 90)
+
+
+def _reachable_again(stage: Stage) -> None:
+    agent = stage.agent()
+    plays.make_unreachable(agent)
+    stage.wait(60)
+    plays.make_unreachable(agent, False)
+
+
+def _app_healthy(stage: Stage) -> None:
+    stage.workspace(plain(apps=(_CHECKED,)), wait_s=180)
+
+
+def _app_initializing_lately(stage: Stage) -> None:
+    agent = stage.agent(plain(apps=(_CHECKED,)), wait_s=15)
+    plays.set_app_health(stage.deployment, agent, "web", "initializing")
+    stage.wait(5)
+
+
+def _dismissed_warning(stage: Stage) -> None:
+    stage.workspace()
+    plays.warn_health(stage.deployment, "database", "error", "EDB02", "Database is slow: 412 ms.")
+    stage.deployment.dismissed_healthchecks.append("database")
+
+
+def _one_of_four_lost(stage: Stage) -> None:
+    for name in ("one", "two", "three", "four"):
+        stage.workspace(name=name)
+    plays.kill(stage.deployment, next(stage.deployment.live_workspaces()).agents[0])
+    stage.wait(20)
+
+
 LIFE_CONDITIONS = (
     Condition("R01", "Metadata failing", _metadata_failing, _metadata_once),
     Condition("R01b", "Metadata stale", _metadata_stale),
     Condition("R02", "Agent log overflow", _overflow),
     Condition("R03", "Dormant or being deleted", _dormant),
     Condition("R04", "Stops soon", _stops_soon, _stops_tonight),
-    Condition("R05", "Out of memory or disk", _disk_full),
+    Condition("R05", "Out of memory or disk", _disk_full, _disk_filling),
     Condition("R06", "Restart loop", _restart_loop, _restarted_twice),
-    Condition("R07", "Clock skew", _skewed),
+    Condition("R07", "Clock skew", _skewed, _skewed_a_little),
     Condition("D01", "Starting for ever", _box_for_ever, _box_starting),
     Condition("D02", "Devcontainer in error", _box_error),
     Condition("D02b", "Recreated into an error", _box_recreated_into_error, _box_recreated),
@@ -267,15 +320,15 @@ LIFE_CONDITIONS = (
     Condition("D09", "List not answering yet", _containers_while_starting),
     Condition("D10", "Foreign devcontainer in error", _foreign_box_fails, _foreign_box_stopped),
     Condition("D11", "Stopped", _box_stopped),
-    Condition("N01", "No relay map from the agent", _no_relay),
-    Condition("N02", "High latency", _high_latency),
-    Condition("N06", "Says connected, does not answer", _unreachable),
-    Condition("W01", "App unhealthy", _app_unhealthy),
-    Condition("W02", "App initializing for ever", _app_initializing),
+    Condition("N01", "No relay map from the agent", _no_relay, _no_relay_yet),
+    Condition("N02", "High latency", _high_latency, _fair_latency),
+    Condition("N06", "Says connected, does not answer", _unreachable, _reachable_again),
+    Condition("W01", "App unhealthy", _app_unhealthy, _app_healthy),
+    Condition("W02", "App initializing for ever", _app_initializing, _app_initializing_lately),
     Condition("W03", "Stale verdict", _app_of_dead_agent),
     Condition("W04", "No wildcard host", _no_wildcard, _wildcard),
     Condition("V01", "Agent older than the server", _old_agent),
-    Condition("V02", "Deployment unhealthy", _unhealthy_server),
-    Condition("V06", "Server restarted", _server_restarted),
+    Condition("V02", "Deployment unhealthy", _unhealthy_server, _dismissed_warning),
+    Condition("V06", "Server restarted", _server_restarted, _one_of_four_lost),
     Condition("V07", "Unknown value", _unknown_values),
 )

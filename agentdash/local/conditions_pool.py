@@ -232,22 +232,80 @@ def _healthy(stage: Stage) -> None:
     stage.wait(300, reconcile=True)
 
 
+# near misses
+
+
+def _resumed(stage: Stage) -> None:
+    stage.pool()
+    plays.pause_prebuilds(stage.deployment)
+    stage.wait(60)
+    plays.pause_prebuilds(stage.deployment, False)
+
+
+def _unlicensed_and_unused(stage: Stage) -> None:
+    stage.workspace()
+    stage.deployment.entitlements = {"workspace_prebuilds": False}
+
+
+def _short_for_a_moment(stage: Stage) -> None:
+    stage.claim(stage.pool(desired=2))
+    stage.wait(20)
+
+
+def _two_failed(stage: Stage) -> None:
+    stage.pool(_FAILS, desired=2, wait_s=40)
+
+
+def _gone_a_minute(stage: Stage) -> None:
+    preset = stage.pool(desired=2)
+    plays.kill(stage.deployment, stage.prebuilds(preset)[0].agents[0])
+    stage.wait(60)
+
+
+def _sub_agent_starting(stage: Stage) -> None:
+    preset = stage.pool(plain(devcontainers=(_BOX,)), desired=1, wait_s=60)
+    plays.set_lifecycle(stage.deployment, stage.prebuilds(preset)[0].agents[1], "starting")
+    stage.wait(20)
+
+
+def _parked_today(stage: Stage) -> None:
+    preset = stage.pool(desired=2)
+    queueing.queue_build(stage.deployment, stage.prebuilds(preset)[0], "stop", stage.world.user("tara").id)
+    stage.wait(180, reconcile=True)
+    stage.wait(2 * 3600)
+
+
+def _deleted(stage: Stage) -> None:
+    preset = stage.pool(desired=2)
+    queueing.queue_build(stage.deployment, stage.prebuilds(preset)[0], "delete", stage.world.user("tara").id)
+    stage.wait(180, reconcile=True)
+
+
+def _failed_otherwise(stage: Stage) -> None:
+    stage.pool(_FAILS, desired=1, wait_s=60)
+
+
 POOL_CONDITIONS = (
-    Condition("P01", "Reconciliation paused", _paused),
-    Condition("P02", "Feature not entitled", _unlicensed),
-    Condition("P03", "Pool short, nothing in flight", _short),
-    Condition("P04", "Preset backing off", _backing_off),
-    Condition("P05", "Preset hard-limited", _hard_limited),
+    Condition("P01", "Reconciliation paused", _paused, _resumed),
+    Condition("P02", "Feature not entitled", _unlicensed, _unlicensed_and_unused),
+    Condition("P03", "Pool short, nothing in flight", _short, _short_for_a_moment),
+    Condition("P04", "Preset backing off", _backing_off, _failed_lately),
+    Condition("P05", "Preset hard-limited", _hard_limited, _two_failed),
     Condition("P06", "Preset refused", _refused, _refused_or_not),
     Condition("P07", "Running prebuild never ready", _never_ready, _becoming_ready),
-    Condition("P08", "Claimable but its agent is gone", _ready_but_gone),
-    Condition("P09", "Sub-agent keeps a ready prebuild from being claimed", _sub_agent_not_ready),
+    Condition("P08", "Claimable but its agent is gone", _ready_but_gone, _gone_a_minute),
+    Condition(
+        "P09",
+        "Sub-agent keeps a ready prebuild from being claimed",
+        _sub_agent_not_ready,
+        _sub_agent_starting,
+    ),
     Condition("P10", "Failed prebuilds piling up", _failed_pile, _failed_lately),
-    Condition("P11", "Parked prebuild forgotten", _parked),
+    Condition("P11", "Parked prebuild forgotten", _parked, _parked_today),
     Condition("P12", "Last prebuild of an old version stays", _last_of_old_version, _new_version_just_now),
     Condition("P14", "Prebuild of an inactive version still running", _old_version),
-    Condition("P15", "Prebuild delete failed", _delete_failed),
-    Condition("P16", "Quota blocks prebuilds", _quota),
+    Condition("P15", "Prebuild delete failed", _delete_failed, _deleted),
+    Condition("P16", "Quota blocks prebuilds", _quota, _failed_otherwise),
     Condition("P17", "Pool churns", _churning, _much_claimed),
     Condition("P18", "Pool empty while people create workspaces", _empty_pool, _empty_for_a_moment),
     Condition("P19", "Prebuild jobs swamp the queue", _swamped, _a_few_wait),
