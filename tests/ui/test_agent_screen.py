@@ -273,10 +273,23 @@ async def test_an_agent_that_is_gone_is_said_once() -> None:
         screen = await it.open_agent()
         await it.tell(ev.WorkspaceGone("w1"))
         await it.tell(ev.WorkspaceGone("w9"))
-        assert [s for s in it.said if "gone" in s] == ["this agent is gone; esc goes back to the fleet"]
+        assert [s for s in it.said if "gone" in s] == ["the workspace is gone; esc goes back to the fleet"]
         assert it.app.screen is screen
         await it.press("escape")
         await it.until(lambda: it.app.screen is it.fleet)
+
+
+async def test_the_last_picture_of_a_stopped_workspace_is_not_called_live() -> None:
+    async with desk(HERE) as it:
+        screen = await it.open_agent()
+        await facts(it)
+        assert screen.pane("health").freshness_text not in ("", "as it was")
+        await it.clock.advance(5)
+        stop = replace(HERE.build, id="b9", number=9, transition="stop", status="stopped")
+        await it.know(replace(HERE, agents=(), build=stop))
+        assert it.said[-1] == "the workspace is stopped: S starts it, esc goes back"
+        assert {pane.freshness_text for pane in screen.panes} == {"as it was"}
+        assert "stopped" in it.text.splitlines()[0]
 
 
 async def test_details_of_another_agent_repaint_nothing_here() -> None:

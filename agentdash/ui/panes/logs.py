@@ -12,6 +12,7 @@ from agentdash.present.cells import Cell, Tone
 from agentdash.present.describe import empty_place
 from agentdash.present.logline import LEVELS, Sources, Tally, tabs
 from agentdash.present.times import LogTime
+from agentdash.state.freshness import StreamState
 from agentdash.state.logs import LogBook
 from agentdash.state.model import Agent
 from agentdash.ui.book import BookSource
@@ -66,7 +67,11 @@ class LogsPane(AgentPane):
             self._source_id = self._same_source(view.agent)
         book = view.state.logs.get(view.agent.id)
         if book is None:
-            self.log_view.set_empty(empty_place("logs", view.agent))
+            stream = view.state.streams.get(f"logs:{view.agent.id}")
+            is_read = stream is not None and stream.state is not StreamState.CONNECTING
+            self.log_view.set_empty(
+                empty_place("logs", view.agent) if is_read else "Log lines are being read."
+            )
             if self._source is not None:
                 self._book = self._source = None
                 self._tally = Tally()

@@ -65,6 +65,7 @@ class AgentScreen(BaseScreen):
         self._current = "health"
         self._is_zoomed = False
         self._is_gone = False
+        self._last: AgentView | None = None
 
     def compose_content(self) -> Iterable[Widget]:
         """Strip of names and three rows of panes."""
@@ -198,9 +199,10 @@ class AgentScreen(BaseScreen):
         if view is None:
             if not self._is_gone:
                 self._is_gone = True
-                self.say("this agent is gone; esc goes back to the fleet", Tone.WARN)
+                self._say_gone()
             return
         self._is_gone = False
+        self._last = view
         mine = (
             not changes
             or changes.streams
@@ -210,6 +212,18 @@ class AgentScreen(BaseScreen):
         )
         if mine:
             self.show_panes(view)
+
+    def _say_gone(self) -> None:
+        """The agent has left its workspace: what stands here is its last picture, and no pane calls it live."""
+        workspace = self.context.state.workspaces.get(self.key.partition("/")[0])
+        for pane in self.panes:
+            pane.set_freshness("as it was", Tone.WARN)
+        if workspace is None:
+            self.say("the workspace is gone; esc goes back to the fleet", Tone.WARN)
+        else:
+            start = self.context.keys.get("start")
+            key = f"{start.keys[0]} starts it, " if start is not None and start.keys else ""
+            self.say(f"the workspace is {workspace.build.status}: {key}esc goes back", Tone.WARN)
 
     def refresh_all(self) -> None:
         """Show everything anew."""
@@ -260,9 +274,14 @@ class AgentScreen(BaseScreen):
 
     def title_cells(self) -> tuple[Sequence[Cell], Sequence[Cell]]:
         """The agent's path and state."""
-        view = self.view_now()
+        view = self.view_now() or self._last
         if view is None:
             return super().title_cells()
+        workspace = self.context.state.workspaces.get(view.workspace.id)
+        if self._is_gone:
+            status = "gone" if workspace is None else workspace.build.status
+            line = agent_title(view.state, view.row, view.verdict, view.now, glyphs=view.glyphs)
+            return line.left, [Cell(f"{view.glyphs.off} {status}", Tone.WARN)]
         line = agent_title(view.state, view.row, view.verdict, view.now, glyphs=view.glyphs)
         right = list(line.right)
         # The state comes first and goes last: what follows it gives way on a narrow screen.
