@@ -19,6 +19,10 @@ from agentdash.ui.widgets.termsearch import TermSearch
 from agentdash.ui.widgets.termselect import TermSelection
 
 FRAME_S = 1 / 60
+SLOWEST_FRAME_S = 1 / 15
+"""Between two frames of a flood that leaves no time for more."""
+LATE_S = 0.004
+"""A frame that is painted so much later than planned shows that there is no time."""
 _REVERSE, _UNDERLINE = RichStyle(reverse=True), RichStyle(underline=True)
 _CURSORS = {"block": Mark.CURSOR, "underline": Mark.UNDERLINE, "bar": Mark.UNDERLINE}
 
@@ -62,6 +66,8 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
         self._cursor_row = -1
         self._planned = False
         self._painted_at = 0.0
+        self._due = 0.0
+        self._frame_s = FRAME_S
         self._held_since: float | None = None
 
     def show(self, emulator: Emulator | None) -> None:
@@ -81,12 +87,23 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
         """Say that the emulator has changed; painted at most once a frame, the first change at once."""
         if self._planned or not self.is_attached or self.emulator is None:
             return
-        wait = self._painted_at + FRAME_S - monotonic()
+        now = monotonic()
+        wait = self._painted_at + self._frame_s - now
         if wait <= 0:
+            self._frame_s = FRAME_S
             self._paint()
         else:
             self._planned = True
-            self.set_timer(wait, self._paint)
+            self._due = now + wait
+            self.set_timer(wait, self._paint_planned)
+
+    def _paint_planned(self) -> None:
+        """Paint, and take more time until the next frame if this one had to wait for its turn."""
+        is_late = monotonic() - self._due > LATE_S
+        self._frame_s = (
+            min(self._frame_s * 1.5, SLOWEST_FRAME_S) if is_late else max(self._frame_s * 0.8, FRAME_S)
+        )
+        self._paint()
 
     @property
     def _is_in_sight(self) -> bool:
