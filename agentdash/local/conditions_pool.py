@@ -232,6 +232,20 @@ def _healthy(stage: Stage) -> None:
     stage.wait(300, reconcile=True)
 
 
+def _calm(stage: Stage) -> None:
+    """One workspace of each template of the fleet, started hours ago, and one that was stopped in order."""
+    names = stage.world.catalogue
+    for template_id in (names.web, names.data, names.go, names.vm, names.ai, names.boxes):
+        template = stage.deployment.templates[template_id]
+        queueing.create_workspace(stage.deployment, stage.world.user("ada"), template.name, template_id)
+    stage.wait(1800)
+    stopped = queueing.create_workspace(stage.deployment, stage.world.user("bruno"), "away", names.go)
+    stage.world.cast["subject"] = [stopped.id]
+    stage.wait(600)
+    stage.build(stopped, "stop")
+    stage.wait(3600)
+
+
 # near misses
 
 
@@ -314,4 +328,5 @@ POOL_CONDITIONS = (
     Condition("S05", "Start script of a pool without a time limit", _no_limit, _no_limit_but_no_pool),
     Condition("B13", "Prebuild work goes to the wrong provisioners", _set_aside),
     Condition("healthy", "A pool, a claim, and nothing wrong", _healthy),
+    Condition("calm", "A workspace of each template, and nothing wrong", _calm),
 )

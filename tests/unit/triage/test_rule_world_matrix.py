@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentdash.local.staging import Condition
+from agentdash.local.world import play, set_in_motion
 from agentdash.local.worlds import CONDITIONS, world_names
 from agentdash.triage.catalogue import CATALOGUE, NOT_SHOWN, WITHOUT_FINDING
 from tests.unit.triage.world_reading import opened, told
@@ -22,6 +23,9 @@ WATCHED = {
     "r06-near": (420, 30),
 }
 """Worlds whose trouble has a past that no single look tells: for how many seconds, and how often."""
+
+WHOLE_FLEETS = {"fleet", "calm"}
+"""Nobody has all agents of these on screen, where those without Docker would say so (D08)."""
 
 MATRIX: dict[str, str] = {
     "fleet": (
@@ -77,6 +81,7 @@ MATRIX: dict[str, str] = {
     "s05-near": "",
     "b13": "B13 deployment",
     "healthy": "",
+    "calm": "",
     "c01": "C01 june/mine",
     "c01-near": "",
     "c02": "C02 june/mine [B09]",
@@ -222,8 +227,7 @@ async def test_what_fires_where(name: str) -> None:
         if name in WATCHED:
             found = await reader.watch(*WATCHED[name])
         else:
-            # Nobody has all agents of a whole fleet on screen.
-            found = await reader.look(opens_agents=name != "fleet")
+            found = await reader.look(opens_agents=name not in WHOLE_FLEETS)
         wanted = [row for row in MATRIX[name].split(", ") if row]
         assert told(found, reader.world) == sorted(wanted)
         for finding in found.flat():
@@ -234,13 +238,23 @@ async def test_what_fires_where(name: str) -> None:
 @pytest.mark.parametrize("condition", CONDITIONS, ids=lambda condition: condition.rule)
 def test_the_planted_rule_is_in_its_world_and_not_in_its_near_miss(condition: Condition) -> None:
     rule, worlds = condition.rule, list(condition.worlds)
-    if rule == "healthy":
-        assert MATRIX["healthy"] == ""
+    if rule not in CATALOGUE and rule.rstrip("b") not in CATALOGUE:
+        assert MATRIX[rule] == ""
         return
     assert rule.rstrip("b") in MATRIX[worlds[0]].replace("[", "").replace("]", "").split()
     assert all(
         rule.rstrip("b") not in MATRIX[near].replace("[", "").replace("]", "").split() for near in worlds[1:]
     )
+
+
+@pytest.mark.parametrize("name", ["healthy", "calm"])
+async def test_a_healthy_fleet_stays_without_findings(name: str) -> None:
+    async with opened(name) as reader:
+        set_in_motion(reader.world)
+        for _ in range(12):
+            found = await reader.look(opens_agents=False)
+            assert told(found, reader.world) == []
+            play(reader.world, reader.clock, 100)
 
 
 def test_every_rule_has_a_world() -> None:
