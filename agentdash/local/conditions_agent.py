@@ -246,6 +246,14 @@ def _no_log_line_yet(stage: Stage) -> None:
     stage.workspace(plain(scripts=(replace(_ENDLESS, lines=()),)), wait_s=40)
 
 
+def _off_and_on(stage: Stage) -> None:
+    agent = stage.agent()
+    startup.shut_down(stage.deployment, agent)
+    stage.wait(60)
+    plays.restart(stage.deployment, agent, stage.world.player.plan_of(agent))
+    stage.wait(60)
+
+
 AGENT_CONDITIONS = (
     Condition("A01", "Still connecting", _connecting),
     Condition("A02", "Never connected", _never_connected, _connects_late),
@@ -256,7 +264,7 @@ AGENT_CONDITIONS = (
     Condition("A06", "Disconnected, but a build is running", _replaced),
     Condition("A07", "Started, no agent", _no_agent),
     Condition("A08", "Agent on a stopped workspace", _agent_while_stopped, _stopped),
-    Condition("A09", "Agent off", _off),
+    Condition("A09", "Agent off", _off, _off_and_on),
     Condition("A11", "External agent waits for its human", _external, _external_connected),
     Condition("A12", "Stuck shutting down", _stuck_shutting_down, _shutting_down),
     Condition("S01", "Script runs on and on", _runs_on, _runs_for_a_while),

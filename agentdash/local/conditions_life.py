@@ -299,11 +299,37 @@ def _one_of_four_lost(stage: Stage) -> None:
     stage.wait(20)
 
 
+def _much_log(stage: Stage) -> None:
+    agent = stage.agent()
+    for number in range(500):
+        plays.say(stage.deployment, agent, "Startup Script", f"line {number} of a long log")
+
+
+def _asleep(stage: Stage) -> None:
+    stage.build(stage.workspace(), "stop")
+    stage.wait(26 * 3600)
+
+
+def _docker_back(stage: Stage) -> None:
+    agent = stage.agent()
+    plays.fail_containers(stage.deployment, agent, plays.NO_DOCKER)
+    stage.wait(60)
+    plays.fail_containers(stage.deployment, agent, None)
+
+
+def _app_of_agent_that_came_back(stage: Stage) -> None:
+    agent = stage.agent(plain(apps=(_CHECKED,)))
+    plays.kill(stage.deployment, agent)
+    stage.wait(20)
+    plays.reconnect(stage.deployment, agent)
+    stage.wait(60)
+
+
 LIFE_CONDITIONS = (
     Condition("R01", "Metadata failing", _metadata_failing, _metadata_once),
     Condition("R01b", "Metadata stale", _metadata_stale),
-    Condition("R02", "Agent log overflow", _overflow),
-    Condition("R03", "Dormant or being deleted", _dormant),
+    Condition("R02", "Agent log overflow", _overflow, _much_log),
+    Condition("R03", "Dormant or being deleted", _dormant, _asleep),
     Condition("R04", "Stops soon", _stops_soon, _stops_tonight),
     Condition("R05", "Out of memory or disk", _disk_full, _disk_filling),
     Condition("R06", "Restart loop", _restart_loop, _restarted_twice),
@@ -312,7 +338,7 @@ LIFE_CONDITIONS = (
     Condition("D02", "Devcontainer in error", _box_error),
     Condition("D02b", "Recreated into an error", _box_recreated_into_error, _box_recreated),
     Condition("D03", "Running with an error", _box_running_with_error),
-    Condition("D04", "Docker unreachable", _no_docker),
+    Condition("D04", "Docker unreachable", _no_docker, _docker_back),
     Condition("D05", "Tied to a dead container", _dead_container),
     Condition("D06", "Configuration changed", _box_dirty),
     Condition("D07", "Sub-agent unhealthy", _sub_agent_lost, _box_recreated),
@@ -325,7 +351,7 @@ LIFE_CONDITIONS = (
     Condition("N06", "Says connected, does not answer", _unreachable, _reachable_again),
     Condition("W01", "App unhealthy", _app_unhealthy, _app_healthy),
     Condition("W02", "App initializing for ever", _app_initializing, _app_initializing_lately),
-    Condition("W03", "Stale verdict", _app_of_dead_agent),
+    Condition("W03", "Stale verdict", _app_of_dead_agent, _app_of_agent_that_came_back),
     Condition("W04", "No wildcard host", _no_wildcard, _wildcard),
     Condition("V01", "Agent older than the server", _old_agent),
     Condition("V02", "Deployment unhealthy", _unhealthy_server, _dismissed_warning),
