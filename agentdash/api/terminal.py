@@ -25,7 +25,7 @@ from agentdash.wire import pty
 if TYPE_CHECKING:
     from agentdash.api.websocket import LiveConnection
 
-BACKLOG: Final = 256 * 1024
+BACKLOG: Final = 128 * 1024
 """Bytes that may wait for the screen before reading pauses: what waits here is drawn before Ctrl-C shows an effect."""
 EXIT_WITHIN_S: Final = 2.0
 """A frozen agent closes 12 s after unanswered input, so there is room for slow lines (contract: pty.md §11)."""
@@ -334,8 +334,10 @@ async def open_terminal(
     )
     path = f"/api/v2/workspaceagents/{segment(agent_id)}/pty?{query}"
     if client.read_only:
-        raise errors.ReadOnly("A shell could change everything", path=f"/api/v2/workspaceagents/{agent_id}/pty")
-    connection = await open_websocket(client, path, refusal=terminal_error_from)
+        raise errors.ReadOnly(
+            "A shell could change everything", path=f"/api/v2/workspaceagents/{agent_id}/pty"
+        )
+    connection = await open_websocket(client, path, refusal=terminal_error_from, waiting=BACKLOG)
     now: Callable[[], float] = clock or asyncio.get_running_loop().time
     terminal = Terminal(
         connection,

@@ -7,6 +7,7 @@ of a log holds its whole backlog. Imported late: the library costs 180 ms.
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
@@ -26,6 +27,7 @@ from agentdash.api.mapping import RawAnswer, error_from, raw_from_handshake
 MAX_MESSAGE: Final = 64 * 1024 * 1024
 PING_EVERY_S: Final = 20.0
 CLOSE_WITHIN_S: Final = 2.0
+MESSAGES_WAITING: Final = 16
 
 # The library writes request headers, the token among them, to its logger at debug level.
 _LOGGER: Final = logging.getLogger("agentdash.api.websocket")
@@ -62,13 +64,19 @@ class _Connect(connect):
 
 
 async def open_websocket(
-    client: Client, path: str, query: Query | None = None, *, refusal: Refusal = error_from
+    client: Client,
+    path: str,
+    query: Query | None = None,
+    *,
+    refusal: Refusal = error_from,
+    waiting: int | None = None,
 ) -> LiveConnection:
     """Open one; the caller closes it.
 
     Args:
         query: or, ready-made, part of `path` after `?`.
         refusal: reads an answer other than the upgrade.
+        waiting: about how many bytes may be on their way to us; the system's measure if None, which is megabytes.
 
     Raises:
         ApiError: refused, or no connection.
@@ -87,6 +95,7 @@ async def open_websocket(
             user_agent_header=agent,
             compression=None,
             max_size=MAX_MESSAGE,
+            max_queue=MESSAGES_WAITING if waiting is None else 2,
             open_timeout=LIVE_TIMEOUT_S,
             # Unanswered while the server dials the agent, so without a verdict of their own; a pong is life.
             ping_interval=PING_EVERY_S,
@@ -101,6 +110,9 @@ async def open_websocket(
     except (WebSocketException, OSError, EOFError) as error:
         raise _failed(client, error, route, refusal) from None
     assert isinstance(connection, LiveConnection)
+    wire = connection.transport.get_extra_info("socket")
+    if waiting is not None and wire is not None:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, waiting)
     if connection.response is not None:
         raw = raw_from_handshake(connection.response, route, client.origin)
         client.saw_handshake(raw.headers)
