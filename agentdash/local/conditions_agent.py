@@ -34,12 +34,20 @@ def _connecting(stage: Stage) -> None:
     stage.workspace(_NEVER, wait_s=80)
 
 
+def _connecting_a_moment(stage: Stage) -> None:
+    stage.workspace(_NEVER, wait_s=40)
+
+
 def _connects_late(stage: Stage) -> None:
     stage.workspace(plain(connect_s=150), wait_s=260)
 
 
 def _no_timeout(stage: Stage) -> None:
     stage.workspace(plain(connect_s=None, connection_timeout_s=0), wait_s=240)
+
+
+def _no_timeout_yet(stage: Stage) -> None:
+    stage.workspace(plain(connect_s=None, connection_timeout_s=0), wait_s=100)
 
 
 def _flapping(stage: Stage) -> None:
@@ -255,9 +263,9 @@ def _off_and_on(stage: Stage) -> None:
 
 
 AGENT_CONDITIONS = (
-    Condition("A01", "Still connecting", _connecting),
+    Condition("A01", "Still connecting", _connecting, _connecting_a_moment),
     Condition("A02", "Never connected", _never_connected, _connects_late),
-    Condition("A03", "Will never time out", _no_timeout, _connecting),
+    Condition("A03", "Will never time out", _no_timeout, _no_timeout_yet),
     Condition("A04", "Flapping", _flapping, _lost_and_back),
     Condition("A05", "Lost connection", _lost, _lost_and_back),
     Condition("A05b", "Lost connection without an event", _lost_silently),

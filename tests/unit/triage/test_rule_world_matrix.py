@@ -123,6 +123,7 @@ MATRIX: dict[str, str] = {
     "b16": "B16 ada/dev",
     "b16-near": "",
     "a01": "A01 ada/dev › main",
+    "a01-near": "",
     "a02": "A02 ada/dev › main",
     "a02-near": "",
     "a03": "A03 ada/dev › main",
