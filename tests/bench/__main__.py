@@ -30,7 +30,7 @@ BENCHES = {
     "pane": Bench("Terminal: the emulator, and the pane under a flood", "tests.bench.pane"),
     "feed": Bench("Keeping 10,000 workspaces true", "tests.bench.feed"),
     "grid": Bench("The table alone: key to paint", "tests.bench.ui_grid", ("10000", "1000")),
-    "log": Bench("The log alone: key to paint while lines arrive", "tests.bench.ui_log", ("20", "10000")),
+    "log": Bench("The log alone: key to paint while lines arrive", "tests.bench.ui_log", ("20",)),
     "emulator": Bench(
         "The emulator against stock pyte, more streams",
         "tests.bench.term",

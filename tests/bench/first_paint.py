@@ -14,7 +14,7 @@ from tests.bench.figures import median_of, ratio, say
 from tests.bench.fleet_server import serving
 from tests.bench.outside import module, now, running, shown
 
-ROUNDS = 5
+ROUNDS = 4
 SCREENFUL = 100
 AGENTS = 200
 COMMAND = str(Path(sys.executable).parent / "agentdash")

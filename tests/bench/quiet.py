@@ -19,7 +19,7 @@ CHANGES = 3
 CHANGE_SEEN_S = 14.0
 """What is on screen is watched: seen at once; its mark goes 8 s later, with the next tick."""
 LINES_PER_S = 20
-FOLLOWED_S = 6
+FOLLOWED_S = 4
 _CLOCK = re.compile(r"\d\d:\d\dZ?")
 
 
