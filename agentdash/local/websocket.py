@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import socket
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -47,6 +48,9 @@ _GO_REASONS = (
 )
 
 
+TERMINAL_BUFFER = 128 * 1024
+
+
 class CoderWebSocket(WSProtocol):
     """One websocket connection as the real server holds it."""
 
@@ -57,6 +61,10 @@ class CoderWebSocket(WSProtocol):
         super().handle_connect(event)
         extensions = cast("MutableMapping[str, Any]", self.scope["extensions"])
         extensions[FRAMES_EXTENSION] = {}
+        wire = self.transport.get_extra_info("socket")
+        if wire is not None and str(self.scope["path"]).endswith("/pty"):
+            # Left to itself the system keeps megabytes of a flood, which a client gets after its ctrl+c.
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, TERMINAL_BUFFER)
 
     def handle_close(self, event: events.CloseConnection) -> None:
         """Answer a close; broken framing is closed with 1002 and the real server's words (README.md §7.2)."""
