@@ -44,6 +44,7 @@ check: lint test ## all that guards the house
 
 docs: $(VENV)/.dev ## make the documents anew that follow from the code
 	$(PY) docs/make.py
+	$(PY) docs/matrix.py
 
 screenshots: $(VENV)/.dev ## make the pictures of the README anew
 	$(PY) screenshots/take.py
