@@ -96,6 +96,10 @@ def verdict_of(finding: Finding) -> Verdict:
     )
 
 
+COST = 10
+"""Times as long as the last judgement took that the next one waits at least."""
+
+
 class Judge:
     """The present diagnosis, kept true by a slow clock.
 
@@ -139,7 +143,8 @@ class Judge:
             self._news.clear()
             await self._look(state(), now())
             told()
-            await asyncio.sleep(self.every_s)
+            # A judgement of a large fleet holds the interpreter: it gets a tenth of the time, the keys the rest.
+            await asyncio.sleep(max(self.every_s, COST * self._took_s))
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, AT_LEAST_EVERY_S - self.every_s)):
                     await self._news.wait()
