@@ -40,6 +40,22 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+async def is_set_within(clock: Clock, event: asyncio.Event, seconds: float) -> bool:
+    """Wait for the event or the end of the time, whichever is first; True if the event is set."""
+    if not event.is_set():
+        waits = {
+            asyncio.ensure_future(clock.sleep(seconds)),
+            asyncio.ensure_future(event.wait()),
+        }
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+    return event.is_set()
+
+
 class Alarm:
     """A wait that can be cut short: by `refresh`, or because something changed."""
 
@@ -53,17 +69,6 @@ class Alarm:
 
     async def wait(self, seconds: float) -> bool:
         """Wait; True if it was rung."""
-        if not self._rung.is_set():
-            waits = {
-                asyncio.ensure_future(self._clock.sleep(seconds)),
-                asyncio.ensure_future(self._rung.wait()),
-            }
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in waits:
-                    wait.cancel()
-                await asyncio.gather(*waits, return_exceptions=True)
-        was_rung = self._rung.is_set()
+        was_rung = await is_set_within(self._clock, self._rung, seconds)
         self._rung.clear()
         return was_rung

@@ -16,6 +16,7 @@ from agentdash.feed.streams import End, GiveUp, KeptStream, TryAgain, problem_of
 from agentdash.state import convert
 from agentdash.state import events as ev
 from agentdash.state.freshness import Problem, StreamState
+from agentdash.state.logs import LogBook
 from agentdash.state.model import LogLine, Workspace
 
 POLLED = Problem(
@@ -31,8 +32,9 @@ ENDED = Problem(
 class _Tail:
     """Ids of the last lines taken, so that a stream can resume and a re-read can overlap."""
 
-    def __init__(self, known: list[int], overlap: int) -> None:
-        self._ids = deque(known[-overlap:], maxlen=overlap)
+    def __init__(self, book: LogBook | None, overlap: int) -> None:
+        known = () if book is None else book.lines[-overlap:]
+        self._ids = deque((line.id for line in known), maxlen=overlap)
 
     @property
     def last_id(self) -> int:
@@ -63,9 +65,7 @@ class AgentLog:
         self.stream_id = f"logs:{agent_id}"
         self._alarm = Alarm(ctx.clock)
         self._stream = KeptStream(ctx, self.stream_id, self._alarm)
-        book = ctx.state().logs.get(agent_id)
-        ids = [] if book is None else [line.id for line in book.lines[-ctx.settings.log_overlap :]]
-        self._tail = _Tail(ids, ctx.settings.log_overlap)
+        self._tail = _Tail(ctx.state().logs.get(agent_id), ctx.settings.log_overlap)
 
     def refresh(self) -> None:
         """Try again at once if it waits."""
@@ -151,9 +151,7 @@ class BuildLog:
         self.stream_id = f"build-logs:{build_id}"
         self._alarm = Alarm(ctx.clock)
         self._stream = KeptStream(ctx, self.stream_id, self._alarm)
-        book = ctx.state().build_logs.get(build_id)
-        ids = [] if book is None else [line.id for line in book.lines[-ctx.settings.log_overlap :]]
-        self._tail = _Tail(ids, ctx.settings.log_overlap)
+        self._tail = _Tail(ctx.state().build_logs.get(build_id), ctx.settings.log_overlap)
 
     def refresh(self) -> None:
         """Try again at once if it waits."""

@@ -20,7 +20,7 @@ from typing import Protocol
 from agentdash.api.errors import ApiError
 from agentdash.api.schema import AgentStatus
 from agentdash.api.terminal import EndKind, TerminalClose, TerminalEnd, judge_end
-from agentdash.feed.clock import Clock
+from agentdash.feed.clock import Clock, is_set_within
 from agentdash.feed.shell_outbox import Outbox
 from agentdash.feed.shell_silence import UNANSWERED_S, Silence
 from agentdash.feed.shell_size import Size, Sizing
@@ -364,17 +364,7 @@ class Session:
     async def _pause(self, seconds: float) -> bool:
         """Wait; True if a person cut it short."""
         self._again.clear()
-        waits = [
-            asyncio.ensure_future(self._clock.sleep(seconds)),
-            asyncio.ensure_future(self._again.wait()),
-        ]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
-        return self._again.is_set()
+        return await is_set_within(self._clock, self._again, seconds)
 
     def _say(self, state: ShellState, sentence: str = "", delay: float | None = None) -> None:
         now = self._clock.now()

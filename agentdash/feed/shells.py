@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
-from agentdash.feed.clock import Clock, SystemClock
+from agentdash.feed.clock import Clock, SystemClock, is_set_within
 from agentdash.feed.shell import Shell
 from agentdash.feed.shell_book import Kept, ShellBook
 from agentdash.feed.shell_status import (
@@ -203,14 +203,5 @@ class Shells:
             await asyncio.to_thread(book.keep, self._kept(), self._clock.now())
             if self._is_ending:
                 return
-            waits = [
-                asyncio.ensure_future(self._clock.sleep(KEEP_S)),
-                asyncio.ensure_future(self._noted.wait()),
-            ]
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in waits:
-                    wait.cancel()
-                await asyncio.gather(*waits, return_exceptions=True)
+            await is_set_within(self._clock, self._noted, KEEP_S)
             self._noted.clear()
