@@ -15,12 +15,14 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.utils import ClientDisconnected
 
-from agentdash.local.aged import AgedSend
 from agentdash.local.auth import Credentials, agent_signed_out_error
 from agentdash.local.errors import ApiError, CoderJSONResponse, forbidden, route_not_found
-from agentdash.local.faulty import HostileSend, StreamFault, answer_instead
+from agentdash.local.faults import make_hostile
+from agentdash.local.faulty import StreamFault, answer_instead
 from agentdash.local.pages import dashboard_page
 from agentdash.local.rates import Rate, RateLimiter
+from agentdash.local.reshaping import ReshapingSend
+from agentdash.local.revisions import LATEST
 from agentdash.local.runtime import STATE_KEY, Runtime
 from agentdash.local.streams import RefusalError
 from agentdash.local.websocket import header_map
@@ -62,8 +64,10 @@ class Application:
             # Told by a flag, since a fault plan knows no server; every poll finds it.
             self._runtime.faults.restart_requested = False
             self._runtime.drop_connections()
-        send = HostileSend(self._runtime.faults, send).send
-        send = AgedSend(self._runtime.revision, send).send
+        faults, revision = self._runtime.faults, self._runtime.revision
+        send = ReshapingSend(send, make_hostile, lambda: faults.is_hostile).send
+        if revision is not LATEST:
+            send = ReshapingSend(send, revision.reshaped, lambda: True).send
         try:
             fault = self._runtime.faults.take(scope.get("method", "GET"), path)
             if fault is not None:

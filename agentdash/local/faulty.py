@@ -1,4 +1,4 @@
-"""Applies the fault plan to one exchange: delays, other answers, cuts, silence, hostile text.
+"""Applies the fault plan to one exchange: delays, other answers, cuts and silence.
 
 Everything is done between the handlers and the socket, so no handler knows of it.
 """
@@ -6,7 +6,6 @@ Everything is done between the handlers and the socket, so no handler knows of i
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 
 from starlette.responses import Response
@@ -14,11 +13,8 @@ from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.utils import ClientDisconnected
 
 from agentdash.local.clock import Clock
-from agentdash.local.faults import Fault, FaultPlan, make_hostile
-from agentdash.local.streams import compact_json
+from agentdash.local.faults import Fault
 from agentdash.local.websocket import HTTP_ABORT
-
-_EVENT_DATA = b"data: "
 
 
 async def answer_instead(fault: Fault, clock: Clock, scope: Scope, receive: Receive, send: Send) -> bool:
@@ -97,60 +93,6 @@ class StreamFault:
         else:
             await abort(self._scope, self._send)
         raise ClientDisconnected
-
-
-class HostileSend:
-    """Appends hostile text to every string for people in JSON bodies, event data and text frames."""
-
-    def __init__(self, plan: FaultPlan, send: Send) -> None:
-        self._plan = plan
-        self._send = send
-        self._start: Message | None = None
-        self._kind = ""
-
-    async def send(self, message: Message) -> None:
-        """Pass a message on, its texts changed while the plan says so."""
-        if not self._plan.is_hostile and self._start is None:
-            await self._send(message)
-        elif message["type"].endswith("http.response.start"):
-            self._kind = _content_type(message)
-            if self._kind.startswith("application/json"):
-                self._start = message
-            else:
-                await self._send(message)
-        elif message["type"].endswith("http.response.body"):
-            await self._body(message)
-        elif message["type"] == "websocket.send" and message.get("text"):
-            await self._send({**message, "text": _hostile_text(message["text"])})
-        else:
-            await self._send(message)
-
-    async def _body(self, message: Message) -> None:
-        body: bytes = message.get("body", b"")
-        if self._start is not None:
-            start, self._start = self._start, None
-            body = _hostile_text(body.decode()).encode()
-            kept = [(name, value) for name, value in start["headers"] if name != b"content-length"]
-            await self._send({**start, "headers": [*kept, (b"content-length", str(len(body)).encode())]})
-        elif self._kind == "text/event-stream" and _EVENT_DATA in body:
-            head, mark, data = body.partition(_EVENT_DATA)
-            body = head + mark + _hostile_text(data.decode().rstrip("\n")).rstrip("\n").encode() + b"\n\n"
-        await self._send({**message, "body": body})
-
-
-def _hostile_text(text: str) -> str:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    return compact_json(make_hostile(value)) + "\n"
-
-
-def _content_type(message: Message) -> str:
-    for name, value in message.get("headers", ()):
-        if name.lower() == b"content-type":
-            return str(value.decode("latin-1"))
-    return ""
 
 
 def _payload_size(message: Message) -> int | None:
