@@ -236,14 +236,6 @@ def group_words(group: Group) -> str:
     return text
 
 
-def same_on(group: Group | None) -> Cell:
-    """What stands beside a finding of a group: `same on 14 of 15 of web v31, 0 of 22 of the rest`."""
-    if group is None:
-        return EMPTY
-    text = f"same on {group.affected} of {group.affected_total} of {shared_words(group, most=1)}"
-    return Cell(f"{text}, {group.others} of {group.others_total} of the rest", Tone.DIM)
-
-
 # Details of the selected one
 
 

@@ -159,12 +159,6 @@ def _by_sign(read: Sequence[LogLine], exit_code: int | None) -> Telling | None:
 _EXPLAINED = frozenset(code for sign in _SIGNS for code in sign.codes)
 
 
-def lines_before(lines: Sequence[LogLine], line: LogLine, count: int) -> tuple[LogLine, ...]:
-    """The so many lines before one, blank ones left out."""
-    index = next((i for i, other in enumerate(lines) if other.id == line.id), len(lines))
-    return tuple(ln for ln in lines[:index] if ln.text.strip())[-count:]
-
-
 # Terraform
 
 _TERRAFORM_ERROR = re.compile(r"^[\s│╷╵|]*Error: ")

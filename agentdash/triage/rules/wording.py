@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from functools import lru_cache
 
 from agentdash.state.deployment import ProvisionerDaemon
@@ -54,8 +53,3 @@ def first_line(text: str) -> str:
 def cause_of_text(text: str) -> str:
     """What an error text means in a few words, if it is known."""
     return cause_of([LogLine(0, None, "", "", text)])
-
-
-def clock_words(at: datetime) -> str:
-    """The time of day by the server's clock."""
-    return f"{at:%H:%M:%S}Z"
