@@ -25,7 +25,8 @@ Made by `docs/matrix.py` from the matrix that `tests/unit/triage/test_rule_world
 `agentdash local --world NAME` opens a world; `agentdash worlds` lists them.
 
 Beside the planted rule stand those that are as true there. Rules in brackets are consequences, folded inside the \
-finding before them. `#2` is the second prebuild that was made. A world marked *watched* needs more than one look.
+finding before them. `#2` is the second prebuild that was made. A world marked *watched* needs more than one look, \
+one marked *streams* shows only to somebody who keeps streams or a session open, so not to `agentdash triage`.
 """
 
 
@@ -41,7 +42,7 @@ def page() -> str:
         own = [c.rule.lower() for c in CONDITIONS if c.rule.rstrip("b") == entry.id]
         also = [name for name, row in MATRIX.items() if entry.id in _rules(row) and name not in own]
         needs = ", ".join(_words(need) for need in entry.needs) or "workspaces"
-        worlds = " ".join(f"`{name}`" for name in own) or ("faults" if entry.id in ON_THE_WIRE else "none")
+        worlds = " ".join(f"`{name}`" for name in own)
         parts.append(
             f"| {entry.id} | {entry.severity.label} | {entry.title} | {needs} | {worlds} | {' '.join(also)} |"
         )
@@ -56,10 +57,6 @@ def page() -> str:
         f"| {rule} | {CATALOGUE[rule].title} | not on this API: {why} |" for rule, why in NOT_SHOWN.items()
     ]
     parts += [f"| {rule} | {CATALOGUE[rule].title} | {why} |" for rule, why in WITHOUT_FINDING.items()]
-    parts += [
-        f"| {rule} | {CATALOGUE[rule].title} | played by faults in `test_rule_world_wire.py` |"
-        for rule in sorted(ON_THE_WIRE)
-    ]
     return "\n".join(parts) + "\n"
 
 
@@ -72,7 +69,7 @@ def _words(need: str) -> str:
 
 
 def _world(name: str, plays: str) -> str:
-    watched = " *watched*" if name in WATCHED else ""
+    watched = " *watched*" if name in WATCHED else " *streams*" if name in ON_THE_WIRE else ""
     return f"| `{name}`{watched} | {plays} | {MATRIX[name] or 'nothing'} |"
 
 

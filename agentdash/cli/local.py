@@ -94,7 +94,12 @@ async def _serve(
     deployment = Deployment(seed=seed)
     world = open_world(world_name, deployment, seed)
     async with AsyncExitStack() as stack:
-        serving = serve_in_loop(deployment, options=ServerOptions(port=port), revision=REVISIONS[revision])
+        serving = serve_in_loop(
+            deployment,
+            options=ServerOptions(port=port),
+            faults=world.faults,
+            revision=REVISIONS[revision],
+        )
         served = await stack.enter_async_context(serving)
         if world_name == FLEET:
             # A condition is played alone: what is wrong with this machine does not belong to it.

@@ -18,7 +18,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from agentdash.local.auth import Credentials, agent_signed_out_error
 from agentdash.local.errors import ApiError, CoderJSONResponse, forbidden, route_not_found
 from agentdash.local.faults import make_hostile
-from agentdash.local.faulty import StreamFault, answer_instead
+from agentdash.local.faulty import StreamFault, answer_instead, cut_by_age
 from agentdash.local.pages import dashboard_page
 from agentdash.local.rates import Rate, RateLimiter
 from agentdash.local.reshaping import ReshapingSend
@@ -69,13 +69,16 @@ class Application:
         if revision is not LATEST:
             send = ReshapingSend(send, revision.reshaped, lambda: True).send
         try:
-            fault = self._runtime.faults.take(scope.get("method", "GET"), path)
-            if fault is not None:
-                clock = self._runtime.deployment.clock
-                if await answer_instead(fault, clock, scope, receive, send):
-                    return
-                send = StreamFault(fault, scope, send).send
-            await self._answer(scope, receive, send)
+            is_websocket = scope["type"] == "websocket"
+            fault = faults.take(scope.get("method", "GET"), path, is_websocket=is_websocket)
+            if fault is None:
+                await self._answer(scope, receive, send)
+                return
+            clock = self._runtime.deployment.clock
+            if await answer_instead(fault, clock, scope, receive, send):
+                return
+            async with cut_by_age(fault, clock, scope, send):
+                await self._answer(scope, receive, StreamFault(fault, scope, send).send)
         except ClientDisconnected:
             return
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agentdash.local import plays, queueing, startup, world_people
-from agentdash.local.blueprints import Blueprint, ResourcePlan, ScriptPlan
+from agentdash.local.blueprints import Blueprint, ResourcePlan, ScriptPlan, find_agent_plan
 from agentdash.local.staging import PLAIN_SCRIPT, Condition, Stage, plain
 
 _NEVER = plain(connect_s=None)
@@ -262,15 +262,53 @@ def _off_and_on(stage: Stage) -> None:
     stage.wait(60)
 
 
+def _heartbeat_late(stage: Stage) -> None:
+    """The last contact is older than a heartbeat, but not by enough to call it lost."""
+    agent = stage.agent()
+    plays.drop_link(stage.deployment, agent)
+    plays.make_unreachable(agent, False)
+    assert agent.last_connected_at is not None
+    stage.wait(28 - (stage.deployment.now() - agent.last_connected_at).total_seconds())
+
+
+def _still_there_while_rebuilt(stage: Stage) -> None:
+    workspace = stage.workspace()
+    stage.deployment.timeline.after(20, lambda: plays.hang_build(stage.build(workspace, "start")))
+
+
+def _template_without_compute(stage: Stage) -> None:
+    blueprint = Blueprint((ResourcePlan("null_resource", "nothing"),))
+    template_id = world_people.add_template(stage.deployment, "accounts", blueprint)
+    for name in ("one", "two", "three", "four"):
+        queueing.create_workspace(stage.deployment, stage.world.user("ada"), name, template_id)
+    stage.wait(60)
+
+
+def _cron_leaves_pipes(stage: Stage) -> None:
+    nightly = ScriptPlan(
+        "Nightly", (("info", "dumped"),), 2, status="pipes_left_open", cron="0 0 3 * * *", run_on_start=False
+    )
+    agent = stage.agent(plain(scripts=(PLAIN_SCRIPT, nightly)))
+    startup.run_script(stage.deployment, agent, nightly, "cron")
+    stage.wait(60)
+
+
+def _start_script_fails_stop_script_does_not(stage: Stage) -> None:
+    stop = ScriptPlan("Sync back", (("info", "synced"),), 0.3, run_on_start=False, run_on_stop=True)
+    agent = stage.agent(plain(scripts=(*find_agent_plan(_BAD_SCRIPT, "main").scripts, stop)))
+    startup.run_script(stage.deployment, agent, stop, "stop")
+    stage.wait(60)
+
+
 AGENT_CONDITIONS = (
     Condition("A01", "Still connecting", _connecting, _connecting_a_moment),
     Condition("A02", "Never connected", _never_connected, _connects_late),
     Condition("A03", "Will never time out", _no_timeout, _no_timeout_yet),
     Condition("A04", "Flapping", _flapping, _lost_and_back),
     Condition("A05", "Lost connection", _lost, _lost_and_back),
-    Condition("A05b", "Lost connection without an event", _lost_silently),
-    Condition("A06", "Disconnected, but a build is running", _replaced),
-    Condition("A07", "Started, no agent", _no_agent),
+    Condition("A05b", "Lost connection without an event", _lost_silently, _heartbeat_late),
+    Condition("A06", "Disconnected, but a build is running", _replaced, _still_there_while_rebuilt),
+    Condition("A07", "Started, no agent", _no_agent, _template_without_compute),
     Condition("A08", "Agent on a stopped workspace", _agent_while_stopped, _stopped),
     Condition("A09", "Agent off", _off, _off_and_on),
     Condition("A11", "External agent waits for its human", _external, _external_connected),
@@ -278,11 +316,13 @@ AGENT_CONDITIONS = (
     Condition("S01", "Script runs on and on", _runs_on, _runs_for_a_while),
     Condition("S02", "Script timed out", _timed_out, _just_in_time),
     Condition("S03", "Script failed", _failed, _errors_but_ends_well),
-    Condition("S04", "Script left its pipes open", _pipes),
+    Condition("S04", "Script left its pipes open", _pipes, _cron_leaves_pipes),
     Condition("S06", "Connected, but never starts", _never_starts, _just_connected),
     Condition("S07", "Logins wait", _logins_wait, _logins_do_not_wait),
     Condition("S08", "Cron script fails", _cron_fails, _cron_runs),
-    Condition("S09", "Stop script failed or timed out", _stop_script_fails),
+    Condition(
+        "S09", "Stop script failed or timed out", _stop_script_fails, _start_script_fails_stop_script_does_not
+    ),
     Condition("S10", "Waiting for another unit", _waits_for_unit, _waits_for_unit_a_moment),
     Condition("S11", "Connected and starting, not one log line", _no_log_line, _no_log_line_yet),
     Condition("S12", "Slower than usual", _slower, _a_little_slower),

@@ -169,19 +169,43 @@ def _stop_waits_a_moment(stage: Stage) -> None:
     stage.wait(20)
 
 
+def _fails_with_the_reapers_word(stage: Stage) -> None:
+    error = (
+        "terraform apply: the provider's own job: Build has been detected as hung, terminated by the reaper"
+    )
+    stage.workspace(plays.with_failing_build(PLAIN, error, error))
+
+
+def _missing_value_by_text_only(stage: Stage) -> None:
+    error = "missing required template variables: region"
+    stage.workspace(plays.with_failing_build(PLAIN, error, error))
+
+
+def _long_log(stage: Stage) -> None:
+    build = stage.workspace().latest_build
+    for _ in range(900):
+        stage.deployment.append_build_log(build, "Starting workspace", "x" * 1000)
+
+
+def _daemon_patch(stage: Stage) -> None:
+    stage.workspace()
+    major, minor, patch = stage.deployment.version.lstrip("v").partition("+")[0].split(".")
+    stage.deployment.daemons[0].version = f"v{major}.{minor}.{int(patch) + 2}+0f0f0f0"
+
+
 BUILD_CONDITIONS = (
     Condition("B01", "No provisioner matches", _no_match, _no_match_yet),
     Condition("B02", "Matching provisioners are stale", _stale, _stale_but_idle),
     Condition("B03", "Queued behind others", _queued, _queued_a_moment),
     Condition("B04", "Will be reaped", _soon_reaped, _not_soon_reaped),
-    Condition("B05", "Reaped", _reaped),
+    Condition("B05", "Reaped", _reaped, _fails_with_the_reapers_word),
     Condition("B06", "Running, silent", _silent, _silent_a_minute),
     Condition("B07", "One resource takes all the time", _one_resource, _one_resource_a_while),
     Condition("B08", "Canceling for ever", _canceling, _canceling_lately),
-    Condition("B09", "Terraform failed", _failed),
-    Condition("B10", "Missing variable or parameter", _missing_variable),
-    Condition("B11", "Job log overflow", _log_overflow),
-    Condition("B12", "Daemon and server versions differ", _daemon_version),
+    Condition("B09", "Terraform failed", _failed, _canceled_running),
+    Condition("B10", "Missing variable or parameter", _missing_variable, _missing_value_by_text_only),
+    Condition("B11", "Job log overflow", _log_overflow, _long_log),
+    Condition("B12", "Daemon and server versions differ", _daemon_version, _daemon_patch),
     Condition("B14", "Stop or delete blocked", _stop_blocked, _stop_waits_a_moment),
     Condition("B15", "Autostart silently skipped", _autostart_skipped, _autostart_ahead),
     Condition("B16", "Cancelled while running", _canceled_running, _canceled_pending),

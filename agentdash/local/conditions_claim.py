@@ -131,9 +131,18 @@ def _two_agents_well(stage: Stage) -> None:
     stage.wait(240, reconcile=True)
 
 
+def _fails_long_after_the_claim(stage: Stage) -> None:
+    """The claim went well; it is a later build of the same person that fails."""
+    claimed = stage.claim(stage.pool())
+    stage.wait(120, reconcile=True)
+    claimed.blueprint = _FAILS
+    stage.build(claimed, "start")
+    stage.wait(60)
+
+
 CLAIM_CONDITIONS = (
     Condition("C01", "Claim build slow", _claim_slow, _claim_under_way),
-    Condition("C02", "Claim build failed", _claim_failed),
+    Condition("C02", "Claim build failed", _claim_failed, _fails_long_after_the_claim),
     Condition("C03", "Re-initialisation missed", _missed, _just_claimed),
     Condition("C04", "Claim replaced the compute", _replaced, _claimed_well),
     Condition("C05", "Several agents, one token", _two_agents, _two_agents_well),

@@ -1,30 +1,15 @@
-"""Run time, devcontainers, network, apps, server: R, D, N, W, V (triage catalogue §4.6 to §4.10)."""
+"""Run time, network, apps, server: R, N, W, V (triage catalogue §4.6, §4.8 to §4.10)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from agentdash.local import devcontainers, plays, startup
-from agentdash.local.blueprints import AppPlan, Blueprint, DevcontainerPlan, MetadataPlan
-from agentdash.local.records_agent import CONTAINERS_OFF, Devcontainer
-from agentdash.local.staging import PLAIN_SCRIPT, Condition, Stage, plain
+from agentdash.local import plays
+from agentdash.local.blueprints import AppPlan, MetadataPlan
+from agentdash.local.deployment import SERVER_VERSION
+from agentdash.local.staging import Condition, Stage, plain
 
-_BOX = DevcontainerPlan("api", "/home/coder/api", start_s=8)
-_MISSING = '{"outcome":"error","message":"Command failed: docker pull local/missing:9"}'
-_BROKEN = replace(
-    _BOX,
-    error="exit status 1",
-    lines=(
-        ("error", "Start: Run: docker pull local/missing:9"),
-        ("error", "Error response from daemon: manifest for local/missing:9 not found: manifest unknown"),
-        ("info", _MISSING),
-    ),
-)
 _CHECKED = AppPlan("web", "Web", "http://localhost:3000", healthcheck_url="http://localhost:3000/healthz")
-
-
-def _boxes(*plans: DevcontainerPlan) -> Blueprint:
-    return plain(devcontainers=plans)
 
 
 # run time
@@ -95,93 +80,6 @@ def _restarted_twice(stage: Stage) -> None:
 
 def _skewed(stage: Stage) -> None:
     plays.skew_clock(stage.agent(), by_s=-95)
-
-
-# devcontainers
-
-
-def _box_for_ever(stage: Stage) -> None:
-    stage.workspace(_boxes(replace(_BOX, start_s=3600)), wait_s=1500)
-
-
-def _box_starting(stage: Stage) -> None:
-    stage.workspace(_boxes(replace(_BOX, start_s=3600)), wait_s=60)
-
-
-def _box_error(stage: Stage) -> None:
-    stage.workspace(_boxes(_BROKEN))
-
-
-def _box_recreated_into_error(stage: Stage) -> None:
-    agent = stage.agent(_boxes(_BOX))
-    devcontainers.start(stage.deployment, agent, agent.containers.devcontainers[0], _BROKEN)
-    stage.wait(60)
-
-
-def _box_running_with_error(stage: Stage) -> None:
-    agent = stage.agent(_boxes(_BOX))
-    agent.containers.devcontainers[0].error = "postCreateCommand failed: exit status 2"
-
-
-def _no_docker(stage: Stage) -> None:
-    plays.fail_containers(stage.deployment, stage.agent(), plays.NO_DOCKER)
-
-
-def _dead_container(stage: Stage) -> None:
-    agent = stage.agent(_boxes(_BOX))
-    (item,) = agent.containers.devcontainers
-    assert item.container is not None
-    newer = replace(item.container, id="f" * 64, name="calm_noether", created_at=stage.deployment.now())
-    item.container.running, item.container.status = False, "exited"
-    item.status = "stopped"
-    agent.containers.containers.append(newer)
-    stage.wait(60)
-
-
-def _box_dirty(stage: Stage) -> None:
-    plays.make_dirty(stage.deployment, stage.agent(_boxes(_BOX)), "api")
-
-
-def _sub_agent_lost(stage: Stage) -> None:
-    workspace = stage.workspace(_boxes(_BOX))
-    startup.end_process(stage.deployment, workspace.agents[1])
-    stage.wait(300)
-
-
-def _box_recreated(stage: Stage) -> None:
-    agent = stage.agent(_boxes(_BOX))
-    devcontainers.start(stage.deployment, agent, agent.containers.devcontainers[0], _BOX)
-    stage.wait(5)
-
-
-def _feature_off(stage: Stage) -> None:
-    plays.fail_containers(stage.deployment, stage.agent(), CONTAINERS_OFF)
-
-
-def _box_stopped(stage: Stage) -> None:
-    plays.set_devcontainer(stage.deployment, stage.agent(_boxes(_BOX)), "api", "stopped")
-    stage.wait(60)
-
-
-def _containers_while_starting(stage: Stage) -> None:
-    slow = replace(PLAIN_SCRIPT, duration_s=None, timeout_s=0)
-    stage.workspace(plain(scripts=(slow,)), wait_s=25)
-
-
-def _foreign_box(stage: Stage, error: str) -> None:
-    agent = stage.agent(_boxes(_BOX))
-    status = "error" if error else "stopped"
-    agent.containers.devcontainers.append(
-        Devcontainer(stage.deployment.new_id(), "scratch", "/home/coder/scratch", status=status, error=error)
-    )
-
-
-def _foreign_box_fails(stage: Stage) -> None:
-    _foreign_box(stage, "exit status 1")
-
-
-def _foreign_box_stopped(stage: Stage) -> None:
-    _foreign_box(stage, "")
 
 
 # network, apps, server
@@ -310,13 +208,6 @@ def _asleep(stage: Stage) -> None:
     stage.wait(26 * 3600)
 
 
-def _docker_back(stage: Stage) -> None:
-    agent = stage.agent()
-    plays.fail_containers(stage.deployment, agent, plays.NO_DOCKER)
-    stage.wait(60)
-    plays.fail_containers(stage.deployment, agent, None)
-
-
 def _app_of_agent_that_came_back(stage: Stage) -> None:
     agent = stage.agent(plain(apps=(_CHECKED,)))
     plays.kill(stage.deployment, agent)
@@ -325,27 +216,32 @@ def _app_of_agent_that_came_back(stage: Stage) -> None:
     stage.wait(60)
 
 
+def _metadata_a_little_late(stage: Stage) -> None:
+    agent = stage.agent()
+    agent.frozen_metadata.add("cpu")
+    stage.wait(50)
+
+
+def _same_release_built_again(stage: Stage) -> None:
+    stage.workspace(plain(version=f"{SERVER_VERSION.partition('+')[0]}+ffffff0"))
+
+
+def _no_value_told(stage: Stage) -> None:
+    """An older server leaves things out: what is missing is not unknown."""
+    agent = stage.agent()
+    agent.process += 1
+    agent.lifecycle_state = ""
+
+
 LIFE_CONDITIONS = (
     Condition("R01", "Metadata failing", _metadata_failing, _metadata_once),
-    Condition("R01b", "Metadata stale", _metadata_stale),
+    Condition("R01b", "Metadata stale", _metadata_stale, _metadata_a_little_late),
     Condition("R02", "Agent log overflow", _overflow, _much_log),
     Condition("R03", "Dormant or being deleted", _dormant, _asleep),
     Condition("R04", "Stops soon", _stops_soon, _stops_tonight),
     Condition("R05", "Out of memory or disk", _disk_full, _disk_filling),
     Condition("R06", "Restart loop", _restart_loop, _restarted_twice),
     Condition("R07", "Clock skew", _skewed, _skewed_a_little),
-    Condition("D01", "Starting for ever", _box_for_ever, _box_starting),
-    Condition("D02", "Devcontainer in error", _box_error),
-    Condition("D02b", "Recreated into an error", _box_recreated_into_error, _box_recreated),
-    Condition("D03", "Running with an error", _box_running_with_error),
-    Condition("D04", "Docker unreachable", _no_docker, _docker_back),
-    Condition("D05", "Tied to a dead container", _dead_container),
-    Condition("D06", "Configuration changed", _box_dirty),
-    Condition("D07", "Sub-agent unhealthy", _sub_agent_lost, _box_recreated),
-    Condition("D08", "Feature off", _feature_off),
-    Condition("D09", "List not answering yet", _containers_while_starting),
-    Condition("D10", "Foreign devcontainer in error", _foreign_box_fails, _foreign_box_stopped),
-    Condition("D11", "Stopped", _box_stopped),
     Condition("N01", "No relay map from the agent", _no_relay, _no_relay_yet),
     Condition("N02", "High latency", _high_latency, _fair_latency),
     Condition("N06", "Says connected, does not answer", _unreachable, _reachable_again),
@@ -353,8 +249,8 @@ LIFE_CONDITIONS = (
     Condition("W02", "App initializing for ever", _app_initializing, _app_initializing_lately),
     Condition("W03", "Stale verdict", _app_of_dead_agent, _app_of_agent_that_came_back),
     Condition("W04", "No wildcard host", _no_wildcard, _wildcard),
-    Condition("V01", "Agent older than the server", _old_agent),
+    Condition("V01", "Agent older than the server", _old_agent, _same_release_built_again),
     Condition("V02", "Deployment unhealthy", _unhealthy_server, _dismissed_warning),
     Condition("V06", "Server restarted", _server_restarted, _one_of_four_lost),
-    Condition("V07", "Unknown value", _unknown_values),
+    Condition("V07", "Unknown value", _unknown_values, _no_value_told),
 )

@@ -299,6 +299,39 @@ def _failed_otherwise(stage: Stage) -> None:
     stage.pool(_FAILS, desired=1, wait_s=60)
 
 
+def _new_version_lately(stage: Stage) -> None:
+    preset = stage.pool(desired=2)
+    first = stage.prebuilds(preset)[0]
+    new = world_people.publish_version(stage.deployment, first.template_id, "pool-v2", PLAIN)
+    new.presets[0].desired = 0
+    stage.wait(280)
+
+
+def _no_agent_for_now(stage: Stage) -> None:
+    """One is parked, its successor is being built: neither lists an agent, and neither should."""
+    slow = Blueprint((replace(PLAIN.resources[0], apply_s=40),))
+    preset = stage.pool(slow, desired=1, wait_s=120)
+    queueing.queue_build(stage.deployment, stage.prebuilds(preset)[0], "stop", stage.world.user("tara").id)
+    stage.wait(60, reconcile=True)
+    stage.wait(20, reconcile=True)
+
+
+def _being_canceled(stage: Stage) -> None:
+    slow = Blueprint((ResourcePlan("aws_instance", "dev", apply_s=600),))
+    preset = stage.pool(slow, desired=1, wait_s=60)
+    build = stage.prebuilds(preset)[0].latest_build
+    plays.hang_build(build, ignores_cancel=True)
+    queueing.cancel_build(stage.deployment, build)
+    stage.wait(60)
+
+
+def _set_aside_and_asked_for(stage: Stage) -> None:
+    daemon = stage.deployment.daemons[0]
+    daemon.tags = {**daemon.tags, "is_prebuild": "true"}
+    slow = Blueprint((ResourcePlan("aws_instance", "dev", apply_s=50),), tags=(("is_prebuild", "true"),))
+    stage.pool(slow, desired=1, wait_s=20)
+
+
 POOL_CONDITIONS = (
     Condition("P01", "Reconciliation paused", _paused, _resumed),
     Condition("P02", "Feature not entitled", _unlicensed, _unlicensed_and_unused),
@@ -317,16 +350,16 @@ POOL_CONDITIONS = (
     Condition("P10", "Failed prebuilds piling up", _failed_pile, _failed_lately),
     Condition("P11", "Parked prebuild forgotten", _parked, _parked_today),
     Condition("P12", "Last prebuild of an old version stays", _last_of_old_version, _new_version_just_now),
-    Condition("P14", "Prebuild of an inactive version still running", _old_version),
+    Condition("P14", "Prebuild of an inactive version still running", _old_version, _new_version_lately),
     Condition("P15", "Prebuild delete failed", _delete_failed, _deleted),
     Condition("P16", "Quota blocks prebuilds", _quota, _failed_otherwise),
     Condition("P17", "Pool churns", _churning, _much_claimed),
     Condition("P18", "Pool empty while people create workspaces", _empty_pool, _empty_for_a_moment),
     Condition("P19", "Prebuild jobs swamp the queue", _swamped, _a_few_wait),
-    Condition("P20", "Prebuild without an agent", _no_agent),
-    Condition("P21", "Canceled prebuild left over", _canceled_left),
+    Condition("P20", "Prebuild without an agent", _no_agent, _no_agent_for_now),
+    Condition("P21", "Canceled prebuild left over", _canceled_left, _being_canceled),
     Condition("S05", "Start script of a pool without a time limit", _no_limit, _no_limit_but_no_pool),
-    Condition("B13", "Prebuild work goes to the wrong provisioners", _set_aside),
+    Condition("B13", "Prebuild work goes to the wrong provisioners", _set_aside, _set_aside_and_asked_for),
     Condition("healthy", "A pool, a claim, and nothing wrong", _healthy),
     Condition("calm", "A workspace of each template, and nothing wrong", _calm),
 )

@@ -65,6 +65,8 @@ class Deployment:
         """Feature → enabled; None = a build without licensed code, whose routes do not exist."""
         self.experiments: list[str] = []
         self.wildcard_hostname = ""
+        self.proxies: dict[str, bool] = {}
+        """Names of workspace proxies → whether they are healthy."""
         self.health: dict[str, HealthSection] = {}
         self.health_time: datetime = self.clock.now()
         self.dismissed_healthchecks: list[str] = []

@@ -53,24 +53,29 @@ class Fault:
     `path` is a shell pattern over the URL path (`/api/v2/workspaces*`), `method` "" = any. `times` None = always.
 
     Requests: `delay_s` before the answer, `answer` instead of it, `disconnect` closes without any byte.
-    Streams: `cut_after_messages` / `cut_after_bytes` end them so (`close_code` None = by TCP), `silent_after_messages`
-    sends nothing more, not even pings, but stays open.
+    Streams: `cut_after_messages` / `cut_after_bytes` / `cut_after_s` end them so (`close_code` None = by TCP; a cut by
+    age is always one by TCP), `silent_after_messages` sends nothing more, not even pings, but stays open.
     """
 
     path: str = "*"
     method: str = ""
     times: int | None = None
+    is_for_websockets: bool = False
+    """Meant for websocket upgrades only."""
     delay_s: float = 0.0
     answer: Answer | None = None
     disconnect: bool = False
     cut_after_messages: int | None = None
     cut_after_bytes: int | None = None
+    cut_after_s: float | None = None
     silent_after_messages: int | None = None
     close_code: int | None = None
     close_reason: str = ""
 
-    def matches(self, method: str, path: str) -> bool:
+    def matches(self, method: str, path: str, *, is_websocket: bool = False) -> bool:
         """Whether the fault is meant for that request."""
+        if self.is_for_websockets and not is_websocket:
+            return False
         return (not self.method or self.method == method.upper()) and fnmatch.fnmatchcase(path, self.path)
 
 
@@ -94,10 +99,10 @@ class FaultPlan:
         self._faults.clear()
         self.is_hostile = self.restart_requested = False
 
-    def take(self, method: str, path: str) -> Fault | None:
+    def take(self, method: str, path: str, *, is_websocket: bool = False) -> Fault | None:
         """The fault for this request, None when all is well; uses up one of its `times`."""
         for index, fault in enumerate(self._faults):
-            if not fault.matches(method, path):
+            if not fault.matches(method, path, is_websocket=is_websocket):
                 continue
             if fault.times is not None:
                 if fault.times <= 1:

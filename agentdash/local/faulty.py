@@ -6,7 +6,8 @@ Everything is done between the handlers and the socket, so no handler knows of i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -42,6 +43,25 @@ async def abort(scope: Scope, send: Send) -> None:
     # The loss is told to the protocol in the next turns of the loop; until then it expects an answer.
     for _ in range(3):
         await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def cut_by_age(fault: Fault, clock: Clock, scope: Scope, send: Send) -> AsyncIterator[None]:
+    """Drop the connection once it is as old as the fault allows."""
+    if fault.cut_after_s is None:
+        yield
+        return
+
+    async def cut(age_s: float) -> None:
+        await clock.sleep(age_s)
+        await abort(scope, send)
+
+    cutting = asyncio.create_task(cut(fault.cut_after_s), name="cut by age")
+    try:
+        yield
+    finally:
+        cutting.cancel()
+        await asyncio.gather(cutting, return_exceptions=True)
 
 
 class StreamFault:

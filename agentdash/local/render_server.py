@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from agentdash.local.deployment import Deployment, HealthSection
 from agentdash.local.records_build import Job, ProvisionerDaemon
 from agentdash.local.records_org import PREBUILDS_USER_ID, Organization, Template, TemplateVersion
@@ -30,17 +32,25 @@ def buildinfo_json(deployment: Deployment) -> Json:
 
 
 def regions_json(deployment: Deployment) -> Json:
-    """`GET /regions`: the main server only."""
-    region: Json = {
-        "id": deployment.deployment_id,
-        "name": "primary",
-        "display_name": "Default",
+    """`GET /regions`: the main server, then the workspace proxies."""
+    regions: list[Json] = [_region(deployment, deployment.deployment_id, "primary", is_healthy=True)]
+    for name, is_healthy in deployment.proxies.items():
+        proxy_id = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.{deployment.deployment_id}"))
+        regions.append(_region(deployment, proxy_id, name, is_healthy=is_healthy))
+    return {"regions": regions}
+
+
+def _region(deployment: Deployment, region_id: str, name: str, *, is_healthy: bool) -> Json:
+    is_primary = region_id == deployment.deployment_id
+    return {
+        "id": region_id,
+        "name": name,
+        "display_name": "Default" if is_primary else name.title(),
         "icon_url": "/emojis/1f3e1.png",
-        "healthy": True,
-        "path_app_url": deployment.url,
-        "wildcard_hostname": deployment.wildcard_hostname,
+        "healthy": is_healthy,
+        "path_app_url": deployment.url if is_primary else f"https://{name}.example.com",
+        "wildcard_hostname": deployment.wildcard_hostname if is_primary else "",
     }
-    return {"regions": [region]}
 
 
 def entitlements_json(deployment: Deployment) -> Json:

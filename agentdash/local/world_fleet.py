@@ -11,6 +11,7 @@ from agentdash.local import plays, queueing, reconciler, vitals, world_people
 from agentdash.local import world_templates as plans
 from agentdash.local.blueprints import Blueprint
 from agentdash.local.deployment import Deployment
+from agentdash.local.faults import FaultPlan
 from agentdash.local.player import Player
 from agentdash.local.records_org import Preset, User, Workspace
 from agentdash.local.world_cast import CAST, Part
@@ -34,6 +35,8 @@ class World:
     cast: dict[str, list[str]] = field(default_factory=dict)
     is_staged: bool = False
     """One condition is on show: nothing moves but metadata and what is still going on."""
+    faults: FaultPlan = field(default_factory=FaultPlan)
+    """What goes wrong on the way to whoever looks; for whoever serves the world."""
 
     def showing(self, what: str) -> list[Workspace]:
         """Workspaces cast for `what`, e.g. `start_error`, that still exist."""

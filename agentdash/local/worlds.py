@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from agentdash.local.conditions_agent import AGENT_CONDITIONS
+from agentdash.local.conditions_boxes import BOX_CONDITIONS
 from agentdash.local.conditions_build import BUILD_CONDITIONS
 from agentdash.local.conditions_claim import CLAIM_CONDITIONS
 from agentdash.local.conditions_life import LIFE_CONDITIONS
 from agentdash.local.conditions_pool import POOL_CONDITIONS
+from agentdash.local.conditions_wire import WIRE_CONDITIONS
 from agentdash.local.deployment import Deployment
 from agentdash.local.staging import Condition, Play, perform
 from agentdash.local.world_fleet import World, build_fleet
@@ -18,6 +20,8 @@ CONDITIONS: tuple[Condition, ...] = (
     *BUILD_CONDITIONS,
     *AGENT_CONDITIONS,
     *LIFE_CONDITIONS,
+    *BOX_CONDITIONS,
+    *WIRE_CONDITIONS,
 )
 _PLAYS: dict[str, Play] = {name: play for condition in CONDITIONS for name, play in condition.worlds.items()}
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from agentdash.local.faults import HOSTILE_TEXT, Fault, failing, html_instead, rate_limited
 from agentdash.local.records import Agent, Deployment
@@ -63,6 +63,26 @@ async def test_streams_are_cut_by_tcp_or_with_a_code(served: Served) -> None:
             await asyncio.wait_for(socket.recv(), 5)
         assert closed.value.rcvd is not None
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1012, "service restart")
+
+
+async def test_streams_are_cut_by_age(served: Served) -> None:
+    served.faults.add(Fault(is_for_websockets=True, cut_after_s=0.05, times=1))
+    async with log_follow(served) as socket:
+        await socket.recv()
+        with pytest.raises(ConnectionClosed) as closed:
+            await asyncio.wait_for(socket.recv(), 5)
+        assert closed.value.rcvd is None
+
+
+async def test_upgrades_are_refused_and_requests_are_not(served: Served, http: httpx.AsyncClient) -> None:
+    path = f"/api/v2/workspaceagents/{first_agent(served.deployment).id}/logs"
+    refusal = html_instead("*", 502).answer
+    served.faults.add(Fault(is_for_websockets=True, answer=refusal))
+    with pytest.raises(InvalidStatus) as refused:
+        async with log_follow(served):
+            pass
+    assert refused.value.response.status_code == 502
+    assert (await http.get(path)).status_code == 200
 
 
 async def test_a_silent_stream_stays_open(served: Served) -> None:

@@ -16,7 +16,10 @@ WATCHED = {
     "a06": (60, 15),
     "c06": (1200, 60),
     "c06-near": (600, 60),
+    "a06-near": (60, 15),
+    "d03-near": (45, 15),
     "d11": (30, 15),
+    "d11-near": (15, 5),
     "r05": (60, 15),
     "r05-near": (60, 15),
     "r06": (420, 30),
@@ -63,6 +66,7 @@ MATRIX: dict[str, str] = {
     "p12": "P12 #2",
     "p12-near": "",
     "p14": "P01 deployment, P14 #1, P14 #2",
+    "p14-near": "",
     "p15": "P15 #1",
     "p15-near": "",
     "p16": "P04 pool / standard, P16 #1",
@@ -76,15 +80,19 @@ MATRIX: dict[str, str] = {
     ),
     "p19-near": "",
     "p20": "P20 #1",
+    "p20-near": "",
     "p21": "B16 #1, P04 pool / standard, P21 #1",
+    "p21-near": "",
     "s05": "S05 pool / standard",
     "s05-near": "",
     "b13": "B13 deployment",
+    "b13-near": "",
     "healthy": "",
     "calm": "",
     "c01": "C01 june/mine",
     "c01-near": "",
     "c02": "C02 june/mine [B09]",
+    "c02-near": "B09 june/mine",
     "c03": "C03 june/mine › main [D09]",
     "c03-near": "D09 #2 › main, D09 june/mine › main",
     "c04": "C04 june/mine",
@@ -106,6 +114,7 @@ MATRIX: dict[str, str] = {
     "b04": "B01 ada/dev [B04]",
     "b04-near": "B01 ada/dev",
     "b05": "B05 ada/dev",
+    "b05-near": "B09 ada/dev",
     "b06": "B06 ada/dev",
     "b06-near": "",
     "b07": "B07 ada/dev",
@@ -113,9 +122,13 @@ MATRIX: dict[str, str] = {
     "b08": "B08 ada/dev",
     "b08-near": "",
     "b09": "B09 ada/dev",
+    "b09-near": "B16 ada/dev",
     "b10": "B10 ada/dev",
+    "b10-near": "B09 ada/dev",
     "b11": "B11 ada/dev",
+    "b11-near": "",
     "b12": "B12 provisioner",
+    "b12-near": "",
     "b14": "B02 ada/dev, B14 ada/dev",
     "b14-near": "",
     "b15": "B15 ada/dev",
@@ -133,8 +146,11 @@ MATRIX: dict[str, str] = {
     "a05": "A05 ada/dev › main",
     "a05-near": "",
     "a05b": "A05 ada/dev › main",
+    "a05b-near": "",
     "a06": "A06 ada/dev",
+    "a06-near": "",
     "a07": "A07 ada/dev",
+    "a07-near": "",
     "a08": "A08 ada/dev",
     "a08-near": "",
     "a09": "A09 ada/dev › main",
@@ -150,6 +166,7 @@ MATRIX: dict[str, str] = {
     "s03": "S03 ada/dev › main",
     "s03-near": "",
     "s04": "S04 ada/dev › main",
+    "s04-near": "S08 ada/dev › main",
     "s06": "S06 ada/dev › main [D09]",
     "s06-near": "D09 ada/dev › main",
     "s07": "S07 ada/dev › main [D09]",
@@ -157,6 +174,7 @@ MATRIX: dict[str, str] = {
     "s08": "S08 ada/dev › main",
     "s08-near": "",
     "s09": "A12 ada/dev › main [S09]",
+    "s09-near": "S03 ada/dev › main",
     "s10": "S10 ada/dev › main [D09 S01]",
     "s10-near": "D09 ada/dev › main",
     "s11": "S11 ada/dev › main [D09]",
@@ -166,6 +184,7 @@ MATRIX: dict[str, str] = {
     "r01": "R01 ada/dev › main",
     "r01-near": "",
     "r01b": "R01 ada/dev › main",
+    "r01b-near": "",
     "r02": "R02 ada/dev › main",
     "r02-near": "",
     "r03": "R03 ada/dev",
@@ -181,20 +200,27 @@ MATRIX: dict[str, str] = {
     "d01": "D01 ada/dev › main [D09]",
     "d01-near": "D09 ada/dev › main",
     "d02": "D02 ada/dev › main",
+    "d02-near": "",
     "d02b": "D02 ada/dev › main",
     "d02b-near": "",
     "d03": "D03 ada/dev › main",
+    "d03-near": "",
     "d04": "D04 ada/dev › main",
     "d04-near": "",
     "d05": "D05 ada/dev › main",
+    "d05-near": "",
     "d06": "D06 ada/dev › main",
+    "d06-near": "",
     "d07": "D07 ada/dev › api",
     "d07-near": "",
     "d08": "D08 ada/dev › main",
+    "d08-near": "",
     "d09": "D09 ada/dev › main",
+    "d09-near": "N06 ada/dev › main",
     "d10": "D10 ada/dev › main",
     "d10-near": "",
     "d11": "D11 ada/dev › main",
+    "d11-near": "",
     "n01": "N01 ada/dev › main",
     "n01-near": "",
     "n02": "N02 ada/dev › main",
@@ -210,11 +236,23 @@ MATRIX: dict[str, str] = {
     "w04": "W04 deployment",
     "w04-near": "",
     "v01": "V01 ada/dev › main",
+    "v01-near": "",
     "v02": "V02 deployment",
     "v02-near": "",
     "v06": "V06 deployment",
     "v06-near": "A05 ada/one › main",
     "v07": "V07 ada/dev › main",
+    "v07-near": "",
+    "n04": "N04 deployment",
+    "n04-near": "",
+    "n05": "N05 deployment",
+    "n05-near": "",
+    "v03": "V03 deployment",
+    "v03-near": "",
+    "v05": "V05 deployment",
+    "v05-near": "",
+    "v08": "V08 proxy",
+    "v08-near": "",
 }
 """World → `RULE subject [consequences folded inside]`; `#2` is the second prebuild that was made.
 
@@ -223,11 +261,11 @@ failures backs off (P04), a pool that is not refilled because all is paused is p
 while it starts is told that its containers are not listed yet (D09).
 """
 
-ON_THE_WIRE = {"N04", "N05", "V03", "V05", "V08"}
-"""Trouble between the deployment and us, or one that a scripted deployment has no part for: see `test_rule_world_wire`."""
+ON_THE_WIRE = {"n04", "n04-near", "n05", "n05-near", "v05", "v05-near"}
+"""Worlds whose trouble shows to somebody only who keeps streams open, or a session: see `test_rule_world_wire`."""
 
 
-@pytest.mark.parametrize("name", world_names())
+@pytest.mark.parametrize("name", [name for name in world_names() if name not in ON_THE_WIRE])
 async def test_what_fires_where(name: str) -> None:
     async with opened(name) as reader:
         if name in WATCHED:
@@ -266,5 +304,9 @@ async def test_a_healthy_fleet_stays_without_findings(name: str) -> None:
 def test_every_rule_has_a_world() -> None:
     played = {condition.rule.rstrip("b") for condition in CONDITIONS}
     shown = CATALOGUE.keys() - NOT_SHOWN.keys() - WITHOUT_FINDING.keys()
-    assert shown - played - ON_THE_WIRE == set()
-    assert not played & ON_THE_WIRE
+    assert shown - played == set()
+
+
+def test_every_rule_has_a_near_miss() -> None:
+    missing = {c.rule for c in CONDITIONS if c.near_miss is None and c.rule.rstrip("b") in CATALOGUE}
+    assert missing == set()

@@ -1,46 +1,25 @@
-"""Rules about what lies between the deployment and us: played by faults, on a healthy world, and nothing else fires."""
+"""Rules about what lies between the deployment and us, as somebody meets them who keeps streams and a session open."""
 
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
 from agentdash.api.errors import ApiError
 from agentdash.local.deployment import SERVER_VERSION
 from agentdash.local.faults import Answer, Fault
-from agentdash.local.world import play
+from agentdash.local.world import play, set_in_motion
 from agentdash.state import convert
 from agentdash.state import events as ev
 from agentdash.state.freshness import Problem, StreamState
+from tests.unit.triage.test_rule_world_matrix import MATRIX
 from tests.unit.triage.world_reading import Reader, opened, told
-
-BAD_GATEWAY = Problem("BadGateway", "The proxy does not upgrade", "", "", 502)
 
 
 def answer(status: int, message: str, **more: object) -> Answer:
     return Answer(status, json.dumps({"message": message, **more}))
-
-
-def region(name: str, *, is_healthy: bool) -> dict[str, object]:
-    return {
-        "id": f"id-{name}",
-        "name": name,
-        "healthy": is_healthy,
-        "wildcard_hostname": "*.apps.example.com",
-    }
-
-
-def stream(reader: Reader, number: int, state: StreamState, problem: Problem | None = None) -> None:
-    event = ev.StreamChanged(f"workspace:{number}", state, reader.clock.now(), problem=problem)
-    reader.store.apply([event])
-
-
-async def test_too_many_requests() -> None:
-    async with opened("healthy") as reader:
-        too_many = answer(429, "You've been rate limited for sending more than 512 requests in 1m0s.")
-        reader.faults.add(Fault("*/prebuilds/settings", answer=too_many))
-        assert told(await reader.look(), reader.world) == ["V03 deployment"]
 
 
 async def test_a_refusal_is_told_and_is_no_finding() -> None:
@@ -53,44 +32,71 @@ async def test_a_refusal_is_told_and_is_no_finding() -> None:
 
 
 async def test_logged_out() -> None:
-    async with opened("healthy") as reader:
-        await reader.look()
-        expired = answer(401, "You are signed out or your session has expired. Please sign in again.")
-        reader.faults.add(Fault(answer=expired))
+    async with opened("v05") as reader:
+        set_in_motion(reader.world)
+        assert told(await reader.look(), reader.world) == []
+        play(reader.world, reader.clock, 30)
         with pytest.raises(ApiError) as failed:
             await reader.look()
         reader.store.apply([ev.ServerFailed(convert.problem(failed.value))])
         assert told(reader.judge(), reader.world) == ["V05 deployment"]
 
 
-@pytest.mark.parametrize(("is_healthy", "wanted"), [(False, ["V08 proxy"]), (True, [])])
-async def test_a_workspace_proxy_down(is_healthy: bool, wanted: list[str]) -> None:
-    async with opened("healthy") as reader:
-        regions = [region("primary", is_healthy=True), region("sydney", is_healthy=is_healthy)]
-        reader.faults.add(Fault("*/regions", answer=Answer(200, json.dumps({"regions": regions}))))
-        assert told(await reader.look(), reader.world) == wanted
+async def test_a_right_that_is_missing_is_no_lost_session() -> None:
+    async with opened("v05-near") as reader:
+        found = await reader.look()
+        assert told(found, reader.world) == []
+        assert {"B12", "V04"} <= {unknown.rule for unknown in found.cannot_know}
 
 
-@pytest.mark.parametrize(("is_one_live", "wanted"), [(False, ["N04 deployment"]), (True, [])])
-async def test_a_proxy_refuses_streams(is_one_live: bool, wanted: list[str]) -> None:
-    async with opened("healthy") as reader:
+@pytest.mark.parametrize("name", ["n04", "n04-near", "n05", "n05-near"])
+async def test_streams(name: str) -> None:
+    async with opened(name) as reader:
         await reader.look()
         reader.store.apply([ev.ServerAnswered(reader.clock.now(), SERVER_VERSION, 0.0, 0.01)])
-        for number in range(3):
-            stream(reader, number, StreamState.RETRYING, BAD_GATEWAY)
-        if is_one_live:
-            stream(reader, 3, StreamState.LIVE)
-        assert told(reader.judge(), reader.world) == wanted
-
-
-@pytest.mark.parametrize(("ages_s", "wanted"), [((60, 60, 60), ["N05 deployment"]), ((60, 200, 30), [])])
-async def test_streams_cut_at_an_age(ages_s: tuple[int, ...], wanted: list[str]) -> None:
-    async with opened("healthy") as reader:
-        found = await reader.look()
-        for age_s in ages_s:
-            stream(reader, 1, StreamState.LIVE)
-            reader.judge()
-            play(reader.world, reader.clock, age_s)
-            stream(reader, 1, StreamState.RETRYING)
+        streams = Streams(reader)
+        for _ in range(100):
+            streams.go_on()
             found = reader.judge()
-        assert told(found, reader.world) == wanted
+            play(reader.world, reader.clock, 1)
+        assert told(found, reader.world) == [row for row in MATRIX[name].split(", ") if row]
+
+
+class Streams:
+    """What a client that keeps its streams open meets: they are refused or cut as the world's faults say."""
+
+    PATHS = ("workspaces/{}/watch-ws", "workspaceagents/{}/watch-metadata-ws")
+    RETRY_S = 3.0
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        ids = [w.id for w in reader.world.deployment.live_workspaces()]
+        self._paths = [f"/api/v2/{path.format(one)}" for one in ids for path in self.PATHS]
+        self._ends: dict[str, float] = {}
+        self._tries: dict[str, float] = dict.fromkeys(self._paths, 0.0)
+
+    def go_on(self) -> None:
+        """Open what is closed, lose what has reached its age."""
+        now_s = self._reader.clock.monotonic()
+        for path in self._paths:
+            if self._ends.get(path, math.inf) <= now_s:
+                del self._ends[path]
+                self._tries[path] = now_s + self.RETRY_S
+                self._tell(path, StreamState.RETRYING)
+            elif path not in self._ends and self._tries[path] <= now_s:
+                self._open(path, now_s)
+
+    def _open(self, path: str, now_s: float) -> None:
+        fault = self._reader.faults.take("GET", path, is_websocket=True)
+        if fault is not None and fault.answer is not None:
+            self._tries[path] = now_s + self.RETRY_S
+            problem = Problem("BadGateway", "No upgrade", "", "", fault.answer.status)
+            self._tell(path, StreamState.RETRYING, problem)
+            return
+        age_s = None if fault is None else fault.cut_after_s
+        self._ends[path] = math.inf if age_s is None else now_s + age_s
+        self._tell(path, StreamState.LIVE)
+
+    def _tell(self, path: str, state: StreamState, problem: Problem | None = None) -> None:
+        event = ev.StreamChanged(f"watch:{path}", state, self._reader.clock.now(), problem=problem)
+        self._reader.store.apply([event])

@@ -175,6 +175,7 @@ async def opened(
         viewer=world.user("ops"),
         port=PORT,
         sessions=PtySessions(clock, Limits()),
+        faults=world.faults,
     )
     routes = first_routes(stream_routes(), agent_routes(), devcontainer_routes(), fleet_routes())
     transport = httpx.ASGITransport(Application(runtime, routes, RateLimiter(0)))
