@@ -28,6 +28,7 @@ BENCHES = {
     "quiet": Bench("Bytes to the terminal: idle, a changed row, a followed log", "tests.bench.quiet"),
     "keys": Bench("Key to paint over 10,000 agents", "tests.bench.keys"),
     "pane": Bench("Terminal: the emulator, and the pane under a flood", "tests.bench.pane"),
+    "answers": Bench("Terminal: an echoed key, and ctrl+c in a flood", "tests.bench.answers"),
     "feed": Bench("Keeping 10,000 workspaces true", "tests.bench.feed"),
     "grid": Bench("The table alone: key to paint", "tests.bench.ui_grid", ("10000", "1000")),
     "log": Bench("The log alone: key to paint while lines arrive", "tests.bench.ui_log", ("20",)),

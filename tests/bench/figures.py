@@ -26,9 +26,14 @@ def percentiles(values: Sequence[float]) -> str:
     """Median, 95th percentile and worst."""
     if not values:
         return "-"
+    p95 = percentile(values, 0.95)
+    return f"p50 {short(statistics.median(values))}  p95 {short(p95)}  max {short(max(values))}"
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that so large a share of them does not exceed."""
     ordered = sorted(values)
-    p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
-    return f"p50 {short(statistics.median(ordered))}  p95 {short(p95)}  max {short(ordered[-1])}"
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def ratio(values: Sequence[float], base: Sequence[float]) -> str:

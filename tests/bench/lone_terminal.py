@@ -29,6 +29,7 @@ class LoneTerminal(App[None], inherit_bindings=False):
         self._script = script
         self._outer = -1
         self._waiting: list[bytes] = []
+        self._fed_at = 0.0
         self._view = TermView()
 
     def compose(self) -> ComposeResult:
@@ -65,9 +66,13 @@ class LoneTerminal(App[None], inherit_bindings=False):
             return
         self._waiting.append(data)
         if len(self._waiting) == 1:
-            asyncio.get_running_loop().call_later(FED_AT_ONCE_S, self._feed)
+            # What comes after a silence is shown at once, the rest of a flood in larger pieces.
+            now = asyncio.get_running_loop().time()
+            wait = max(0.0, self._fed_at + FED_AT_ONCE_S - now)
+            asyncio.get_running_loop().call_later(wait, self._feed)
 
     def _feed(self) -> None:
+        self._fed_at = asyncio.get_running_loop().time()
         data, self._waiting = b"".join(self._waiting), []
         if self._view.emulator is not None:
             self._view.emulator.feed(data)

@@ -13,25 +13,22 @@ from __future__ import annotations
 
 import os
 import runpy
-import shutil
 import subprocess
 import tempfile
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyte
 
-from agentdash.local.host_records import _workspace_name
 from agentdash.term.emulator import Emulator
 from tests.bench.figures import median_of, ratio, say
-from tests.bench.first_paint import COMMAND
-from tests.bench.outside import COLUMNS, LINES, Program, module, now, running
+from tests.bench.outside import COLUMNS, LINES, Program, now
 from tests.bench.term.__main__ import _Tolerant
 from tests.bench.term.workloads import workloads
+from tests.bench.terminals import BARE, TMUX, ways
 
 NAMES = ("logs", "sgr16", "vim")
 ROUNDS = 3
@@ -111,23 +108,19 @@ def _script(folder: Path, streams: Mapping[str, bytes]) -> str:
 
 
 def _from_outside(streams: Mapping[str, bytes], script: str) -> None:
-    ways: dict[str, Callable[[str], Any]] = {"the dashboard's pane": _pane, "the widget alone": _widget}
-    if shutil.which("tmux"):
-        ways["tmux"] = _tmux
-    ways["bare"] = _bare
     speeds: dict[tuple[str, str], list[float]] = {}
     written: dict[tuple[str, str], list[float]] = {}
     for turn in range(FLOOD_ROUNDS):
-        order = list(ways.items())
+        order = list(ways().items())
         for way, open_it in order if turn % 2 == 0 else reversed(order):
             with open_it(script) as program:
                 for name, data in streams.items():
                     speed, share = _flood(program, name, len(data) * REPEATS)
                     speeds.setdefault((name, way), []).append(speed)
                     written.setdefault((name, way), []).append(share)
-    base = "tmux" if "tmux" in ways else "bare"
+    base = TMUX if TMUX in ways() else BARE
     for name in streams:
-        for way in ways:
+        for way in ways():
             more = f"{ratio(speeds[name, way], speeds[name, base])} of {base}"
             more += f"; out/in {median_of(written[name, way])}"
             say(f"{name}, flood, {way}: MB/s", median_of(speeds[name, way]), more)
@@ -141,48 +134,6 @@ def _flood(program: Program, name: str, size: int) -> tuple[float, float]:
     share = len(program.since(first)) / size
     program.settle(0.3, 3)
     return size / (end - began) / 1e6, share
-
-
-@contextmanager
-def _ready(command: Sequence[str], env: dict[str, str] | None = None) -> Iterator[Program]:
-    with running(command, env=env) as program:
-        program.wait_for("GO-ON")
-        program.settle(0.5, 3)
-        yield program
-
-
-def _bare(script: str) -> Any:
-    return _ready(("/bin/sh", script))
-
-
-def _widget(script: str) -> Any:
-    return _ready(module("tests.bench.inside", "terminal", script))
-
-
-@contextmanager
-def _tmux(script: str) -> Iterator[Program]:
-    socket = f"agentdash-bench-{os.getpid()}"
-    tmux = ("tmux", "-L", socket, "-f", "/dev/null")
-    try:
-        with _ready((*tmux, "new-session", f"/bin/sh {script}")) as program:
-            yield program
-    finally:
-        subprocess.run((*tmux, "kill-server"), check=False, capture_output=True)
-
-
-@contextmanager
-def _pane(script: str) -> Iterator[Program]:
-    host = _workspace_name()
-    with running((COMMAND,), env={"SHELL": "/bin/sh"}) as program:
-        program.wait_for("start_error")
-        program.settle(0.7, 4)
-        for keys in (b":", f"open {host}\r".encode(), b"6", b"z", b"\r"):
-            program.send(keys)
-            program.settle(0.7, 3)
-        program.send(f"sh {script}\r".encode())
-        program.wait_for("GO-ON")
-        program.settle(0.7, 3)
-        yield program
 
 
 if __name__ == "__main__":
