@@ -24,6 +24,7 @@ from agentdash.state.store import Changes
 from agentdash.ui import judging, themes
 from agentdash.ui.context import Context
 from agentdash.ui.exit_signals import restore_on_signals
+from agentdash.ui.keygate import KeyGate, is_letter_in_line
 from agentdash.ui.screens.base import BaseScreen
 from agentdash.ui.screens.fleet import FleetScreen
 from agentdash.ui.session import Connect, Refusal, Session
@@ -72,6 +73,7 @@ class AgentDash(App[int], inherit_bindings=False):
         self._told: tuple[ActionRecord, ...] = ()
         self._counted: tuple[object, object, dict[str, str]] | None = None
         self.trail = Trail()
+        self._gate = KeyGate(self, super().on_event, self._stays)
 
     # Life
 
@@ -132,6 +134,7 @@ class AgentDash(App[int], inherit_bindings=False):
 
     async def on_unmount(self) -> None:
         """End the session before the loop ends."""
+        await self._gate.aclose()
         tasks = [task for task in (self._judging, self._work) if task is not None]
         for task in tasks:
             task.cancel()
@@ -302,6 +305,23 @@ class AgentDash(App[int], inherit_bindings=False):
         screen = self.screen
         if not isinstance(screen, BaseScreen) or isinstance(self.focused, Input):
             return  # a dialog or an input line has keys of its own, which Textual looks up after this
+    async def on_event(self, event: events.Event) -> None:
+        """What is typed waits until what was typed before has moved the focus."""
+        if (
+            isinstance(event, (events.Key, events.Paste))
+            and not event.is_forwarded
+            and self._gate.holds(event)
+        ):
+            return
+        await super().on_event(event)
+
+    def _stays(self, key: events.Key) -> bool:
+        """Whether a key cannot move the focus: a letter of a line, or what a shell takes."""
+        screen = self.screen
+        if isinstance(screen, BaseScreen) and screen.scope_of(self.focused) == "shell":
+            return self.context.keys.find("shell", key.key) is None
+        return is_letter_in_line(self, key)
+
         action = self.context.keys.find(screen.scope_of(self.focused), event.key)
         if action is None and event.character and event.character != event.key:
             action = self.context.keys.find(screen.scope_of(self.focused), event.character)
