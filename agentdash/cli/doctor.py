@@ -9,7 +9,7 @@ import asyncio
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -71,7 +71,7 @@ def _write(title: str, checks: list[Check]) -> None:
 def setting_lines(loaded: Loaded) -> Iterator[Check]:
     """Every setting that is not the default, with where it came from; secrets only by their being there."""
     yield Check("", "file", str(loaded.file) if loaded.file is not None else "none")
-    values = loaded.settings.model_dump()
+    values = asdict(loaded.settings)
     for key, origin in loaded.origins.items():
         if origin.kind == "default" and key not in ("url", "token"):
             continue

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from pydantic import BaseModel
-
+from agentdash.config.checking import kinds
 from agentdash.config.coder_login import config_root
 from agentdash.config.errors import ConfigError
 from agentdash.config.settings import Deployment, Settings
@@ -19,21 +19,20 @@ PATHS = ("tls.ca_file", "tls.cert_file", "tls.key_file", "token_file")
 """Keys whose relative values are relative to the file."""
 
 
-def tables() -> dict[str, type[BaseModel]]:
+def tables() -> dict[str, type]:
     """Give the settings that are tables of their own, by name."""
-    kinds = {name: field.annotation for name, field in Settings.model_fields.items()}
     return {
-        name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, BaseModel)
+        name: kind for name, kind in kinds(Settings).items() if isinstance(kind, type) and is_dataclass(kind)
     }
 
 
 def known_keys() -> list[str]:
     """List every key that the file may hold, tables as `table.key`."""
     keys = [*FILE_ONLY]
-    for name in Settings.model_fields:
+    for name in kinds(Settings):
         table = tables().get(name)
         if table is not None:
-            keys += [f"{name}.{key}" for key in table.model_fields]
+            keys += [f"{name}.{key}" for key in kinds(table)]
         elif name != "token":
             keys.append(name)
     return keys
@@ -109,8 +108,8 @@ def _check_deployments(value: object, path: Path) -> None:
         return
     for host, table in value.items():
         for key in table if isinstance(table, Mapping) else ():
-            if key not in Deployment.model_fields:
-                known = [f'deployments."{host}".{name}' for name in Deployment.model_fields]
+            if key not in kinds(Deployment):
+                known = [f'deployments."{host}".{name}' for name in kinds(Deployment)]
                 raise unknown_key(f'deployments."{host}".{key}', known, path)
 
 

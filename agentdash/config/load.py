@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from agentdash.config.addresses import host_of, is_in_clear, is_same_origin, read_address
+from agentdash.config.checking import ValueFormError, checked
 from agentdash.config.coder_login import (
     KeyringReader,
     login_directory,
@@ -261,15 +260,14 @@ def _validated(merge: _Merge, path: Path) -> Settings:
         else:
             nested[key] = value
     try:
-        settings = Settings.model_validate(nested)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
+        settings = checked(Settings, nested)
+    except ValueFormError as error:
+        key = error.key
         origin = _origin_of(key, merge)
         is_file = origin.kind is OriginKind.FILE
         raise ConfigError(
             "the value cannot be used",
-            f"{first['msg']}.",
+            f"{error.reason}.",
             file=path if is_file else None,
             key=key if is_file or not origin.name else origin.name,
         ) from None

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from typing import Any, ClassVar, NoReturn
-
-from pydantic import GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from typing import ClassVar, NoReturn
 
 
 class Secret:
@@ -47,18 +44,3 @@ class Secret:
 
     def __deepcopy__(self, memo: dict[int, object]) -> Secret:
         return self
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Accept a string or a secret; write the mask."""
-        return core_schema.no_info_plain_validator_function(
-            cls._validated, serialization=core_schema.plain_serializer_function_ser_schema(str)
-        )
-
-    @classmethod
-    def _validated(cls, value: object) -> Secret:
-        if isinstance(value, Secret):
-            return value
-        if isinstance(value, str):
-            return cls(value)
-        raise ValueError("Input should be a string")

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-
+from agentdash.config.checking import limited
 from agentdash.config.secret import Secret
 
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
-
-
-def _keys(value: object) -> object:
-    """Take `"a, b"` for `["a", "b"]`; an empty string unbinds. A comma as a key is written `comma`."""
-    if isinstance(value, str):
-        return tuple(key for part in value.split(",") if (key := part.strip()))
-    return value
-
-
-Keys = Annotated[tuple[str, ...], BeforeValidator(_keys)]
+Keys = tuple[str, ...]
 Confirm = Literal["normal", "strict"]
+FleetSource = Literal["auto", "tailnet", "watch"]
 
 
-class Tls(_Table):
+@dataclass(frozen=True)
+class Tls:
     """Certificates for the connection to the deployment."""
 
     ca_file: Path | None = None
@@ -36,45 +26,49 @@ class Tls(_Table):
     """PEM file of the client certificate's key; needs `cert_file`."""
 
 
-class Intervals(_Table):
+@dataclass(frozen=True)
+class Intervals:
     """How often something is asked for that the server does not tell by itself, in seconds."""
 
-    trouble_s: float = Field(10, ge=2)
+    trouble_s: float = limited(10, ge=2)
     """Between two questions for unwell or moving workspaces."""
-    refresh_s: float = Field(60, ge=10)
+    refresh_s: float = limited(60, ge=10)
     """Between two reads of an open agent's workspace, whatever its streams say."""
-    ports_s: float = Field(5, ge=1)
+    ports_s: float = limited(5, ge=1)
     """Between two reads of the listening ports of the agent on screen."""
-    pools_s: float = Field(30, ge=5)
+    pools_s: float = limited(30, ge=5)
     """Between two reads of presets and prebuilds."""
-    server_s: float = Field(300, ge=30)
+    server_s: float = limited(300, ge=30)
     """Between two reads of what rarely changes: version, licence, deployment health."""
 
 
-class Sweep(_Table):
+@dataclass(frozen=True)
+class Sweep:
     """Pace of the slow read of the whole fleet."""
 
-    bytes_per_s: int = Field(200_000, ge=10_000)
+    bytes_per_s: int = limited(200_000, ge=10_000)
     """Bytes a second at most, on average."""
-    pages_per_minute: int = Field(60, ge=1, le=240)
+    pages_per_minute: int = limited(60, ge=1, le=240)
     """Pages of 100 workspaces a minute at most."""
 
 
-class Logs(_Table):
+@dataclass(frozen=True)
+class Logs:
     """How much of the logs is kept in memory."""
 
-    lines_per_agent: int = Field(50_000, ge=1_000)
+    lines_per_agent: int = limited(50_000, ge=1_000)
     """Lines kept for one agent; the oldest go first."""
-    total_mib: int = Field(256, ge=16)
+    total_mib: int = limited(256, ge=16)
     """Mebibytes kept for all agents together."""
-    line_length: int = Field(4_096, ge=80)
+    line_length: int = limited(4_096, ge=80)
     """Characters of a line that are shown."""
 
 
-class Terminal(_Table):
+@dataclass(frozen=True)
+class Terminal:
     """The terminal pane."""
 
-    scrollback: int = Field(10_000, ge=0, le=1_000_000)
+    scrollback: int = limited(10_000, ge=0, le=1_000_000)
     """Lines kept above the screen, for each shell."""
     allow_clipboard: bool = False
     """Whether a program in a workspace may write to your clipboard (OSC 52)."""
@@ -84,7 +78,8 @@ class Terminal(_Table):
     """What keeps the session in the workspace; empty is `buffered`, which follows every size and replays its output."""
 
 
-class Deployment(_Table):
+@dataclass(frozen=True)
+class Deployment:
     """What differs for one deployment, by host (`[deployments."coder.example.com"]`)."""
 
     theme: str | None = None
@@ -95,16 +90,17 @@ class Deployment(_Table):
     """Whether every action that changes something is off there."""
 
 
-class Settings(_Table):
+@dataclass(frozen=True)
+class Settings:
     """What agentdash was told, by flags, environment, file and `coder login`, merged and checked."""
 
     url: str | None = None
     """Address of the deployment: scheme, host and port. Without one, agentdash shows this machine."""
     token: Secret | None = None
     """Session token of the deployment. Never in the file: use `coder login`, CODER_SESSION_TOKEN or `token_file`."""
-    headers: dict[str, Secret] = Field(default_factory=dict)
+    headers: dict[str, Secret] = field(default_factory=dict)
     """Headers added to every request, for a proxy in front of the deployment."""
-    header_command: str | None = Field(None, repr=False)
+    header_command: str | None = field(default=None, repr=False)
     """Shell command that prints such headers, one `Name=value` a line; run once at start."""
     tls: Tls = Tls()
     """Certificates."""
@@ -116,15 +112,18 @@ class Settings(_Table):
     """Name of the theme."""
     ascii: bool = False
     """Whether only ASCII characters are used for signs, borders and bars."""
-    keymap: dict[str, Keys] = Field(default_factory=dict)
+    keymap: dict[str, Keys] = field(default_factory=dict)
     """Keys by action id: `restart = "R, ctrl+x"`; an empty string unbinds the action."""
-    leave_key: str = Field("ctrl+]", min_length=1)
+    leave_key: str = field(default="ctrl+]", metadata={"ge": 1})
     """The one key that leaves the terminal pane instead of going to the shell."""
     confirm: Confirm = "normal"
     """How strongly dangerous actions ask: `strict` wants the name typed even for one target."""
-    watch_cap: int = Field(100, ge=0, le=1_000)
+    watch_cap: int = limited(100, ge=0, le=1_000)
     """Workspaces watched at once by a connection each; the rest is asked for in turn."""
-    requests_per_minute: int = Field(256, ge=10)
+    fleet_source: FleetSource = "auto"
+    """What tells that a workspace changed: `watch` is a connection for each; `tailnet` is one for all, where the server
+    has it (2.18), besides watches of what moves, is marked or open; `auto` adds that one for who sees only their own."""
+    requests_per_minute: int = limited(256, ge=10)
     """Requests a minute for each path. The server allows 512 for all programs of a user together."""
     intervals: Intervals = Intervals()
     """How often things are asked for."""
@@ -134,7 +133,7 @@ class Settings(_Table):
     """How much of the logs is kept."""
     terminal: Terminal = Terminal()
     """The terminal pane."""
-    triage: dict[str, float] = Field(default_factory=dict)
+    triage: dict[str, float] = field(default_factory=dict)
     """Thresholds of triage rules, by name."""
-    deployments: dict[str, Deployment] = Field(default_factory=dict)
+    deployments: dict[str, Deployment] = field(default_factory=dict)
     """What differs for one deployment, by host."""

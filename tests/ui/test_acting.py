@@ -176,7 +176,7 @@ async def test_read_only_mode_has_no_shell_in_the_agent_either() -> None:
 
 async def test_help_lists_what_works_here_with_the_users_keys() -> None:
     async with desk(
-        HERE, settings=Settings.model_validate({"keymap": {"restart": ["ctrl+t"], "stop": []}})
+        HERE, settings=Settings(keymap={"restart": ("ctrl+t",), "stop": ()})
     ) as it:
         await it.press("R")
         assert it.app.screen is it.fleet
