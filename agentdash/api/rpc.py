@@ -6,7 +6,7 @@ Imported late: protobuf and the websocket library cost 250 ms.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final, TypeVar
 
@@ -62,7 +62,7 @@ class RpcConnection:
         with self.told():
             return self.decoded(kind, await rpc.ask(self.mux, method, request.SerializeToString()))
 
-    async def stream(self, method: str, request: Message, kind: type[M]) -> AsyncIterator[M]:
+    async def stream(self, method: str, request: Message, kind: type[M]) -> AsyncGenerator[M, None]:
         """A call that is answered by messages until one side ends it.
 
         Raises:

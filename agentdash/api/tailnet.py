@@ -7,8 +7,8 @@ the connection log of the deployment: only on demand.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -155,7 +155,7 @@ class Tailnet:
     def __init__(self, connection: RpcConnection) -> None:
         self.connection = connection
 
-    async def workspace_updates(self, owner_id: str) -> AsyncIterator[WorkspaceChanges]:
+    async def workspace_updates(self, owner_id: str) -> AsyncGenerator[WorkspaceChanges, None]:
         """Workspaces of one owner: all of them first, then what changes (contract: tailnet.md §8).
 
         Raises:
@@ -164,9 +164,11 @@ class Tailnet:
         """
         request = pb.WorkspaceUpdatesRequest(workspace_owner_id=id_bytes(owner_id))
         is_first = True
-        async for update in self.connection.stream(f"{SERVICE}WorkspaceUpdates", request, pb.WorkspaceUpdate):
-            yield _changes(update, is_snapshot=is_first)
-            is_first = False
+        method = f"{SERVICE}WorkspaceUpdates"
+        async with aclosing(self.connection.stream(method, request, pb.WorkspaceUpdate)) as updates:
+            async for update in updates:
+                yield _changes(update, is_snapshot=is_first)
+                is_first = False
 
     async def derp_maps(self) -> AsyncIterator[DerpMap]:
         """The relay map, again whenever it changes."""

@@ -121,8 +121,9 @@ class Settings:
     watch_cap: int = limited(100, ge=0, le=1_000)
     """Workspaces watched at once by a connection each; the rest is asked for in turn."""
     fleet_source: FleetSource = "auto"
-    """What tells that a workspace changed: `watch` is a connection for each; `tailnet` is one for all, where the server
-    has it (2.18), besides watches of what moves, is marked or open; `auto` adds that one for who sees only their own."""
+    """What tells that a workspace changed: `watch` is a connection for each one on screen; `tailnet` is a single one for
+    all, where the server has it (2.18), and watches only of what moves, is marked or is open; `auto` is `watch`, and the
+    single one besides for somebody who sees no workspaces but their own."""
     requests_per_minute: int = limited(256, ge=10)
     """Requests a minute for each path. The server allows 512 for all programs of a user together."""
     intervals: Intervals = Intervals()

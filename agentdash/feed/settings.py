@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentdash.config.settings import Settings
+from agentdash.config.settings import FleetSource, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class FeedSettings:
         trouble_pages: Pages read of one trouble query; what is beyond comes with the sweep.
         count_interval_s: Between two readings of the total, while sweeps take longer than that.
         watch_cap: Workspaces watched at once.
+        fleet_source: Whether one stream tells of changes besides the watches, or instead of those of rows on screen.
+        owners_at_once: Owners whose workspaces that stream tells of.
         settle_s: A row must have been on screen this long before it is watched.
         reread_s: Workspaces on screen are read again after this time: a disconnect by silence is not pushed
             (contract: agents.md §2.2).
@@ -70,6 +72,8 @@ class FeedSettings:
     trouble_pages: int = 5
     count_interval_s: float = 30.0
     watch_cap: int = 100
+    fleet_source: FleetSource = "watch"
+    owners_at_once: int = 100
     settle_s: float = 1.0
     reread_s: float = 30.0
     reread_moving_s: float = 5.0
@@ -115,6 +119,7 @@ def feed_settings(settings: Settings) -> FeedSettings:
         trouble_interval_s=intervals.trouble_s,
         prebuilds_interval_s=intervals.pools_s,
         watch_cap=settings.watch_cap,
+        fleet_source=settings.fleet_source,
         reread_s=min(intervals.refresh_s, SILENT_DISCONNECT_S),
         ports_s=intervals.ports_s,
         account_s=intervals.server_s,

@@ -7,8 +7,8 @@ refused or cut.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from immutables import Map
@@ -60,6 +60,46 @@ class Page:
 
 
 class SurroundingsSource(Protocol):
+@dataclass(frozen=True, slots=True)
+class WorkspaceSighting:
+    """The little that a stream of updates tells of a workspace."""
+
+    id: str
+    name: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerUpdate:
+    """What changed for one owner (contract: tailnet.md §8).
+
+    Attributes:
+        is_snapshot: Everything there is; what was told of this owner before is void.
+        agents: Agent id and workspace id.
+    """
+
+    owner_id: str
+    is_snapshot: bool
+    workspaces: tuple[WorkspaceSighting, ...] = ()
+    agents: tuple[tuple[str, str], ...] = ()
+    deleted_workspaces: tuple[str, ...] = ()
+    deleted_agents: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class OwnersWanted:
+    """Whose workspaces are to be told of; may change while the stream is open."""
+
+    ids: tuple[str, ...] = ()
+    on_change: Callable[[], None] = field(default=lambda: None)
+
+    def want(self, ids: tuple[str, ...]) -> None:
+        """From now on these."""
+        if ids != self.ids:
+            self.ids = ids
+            self.on_change()
+
+
     """What surrounds the workspaces. None of it dials an agent."""
 
     async def templates(self) -> tuple[Template, ...]: ...
@@ -156,6 +196,13 @@ class Source(SurroundingsSource, Protocol):
     def watch_metadata(self, agent_id: str) -> AsyncGenerator[tuple[MetadataItem, ...], None]: ...
 
     def follow_logs(self, agent_id: str, after: int) -> AsyncGenerator[tuple[LogLine, ...], None]:
+    def workspace_updates(self, owners: OwnersWanted) -> AsyncGenerator[OwnerUpdate, None]:
+        """One connection for the workspaces of several owners: a snapshot of each, then what changes.
+
+        An owner of whom the server will not tell is left out; when it tells of none the stream is refused.
+        """
+        ...
+
         """The backlog at once, empty if there is none, then new lines as they come."""
         ...
 

@@ -17,6 +17,7 @@ from agentdash.feed.settings import FeedSettings
 from agentdash.feed.source import Source
 from agentdash.feed.surroundings import Surroundings, WorkspaceQuestions
 from agentdash.feed.tasks import Tasks
+from agentdash.feed.updates import Updates
 from agentdash.feed.watches import Watches
 from agentdash.state import events as ev
 from agentdash.state.store import State
@@ -56,6 +57,8 @@ class Feed:
         self._fleet = Fleet(ctx)
         self._rereads = Rereads(ctx)
         self._watches = Watches(ctx, tasks)
+        self._updates = Updates(ctx, tasks, self._rereads)
+        self._watches.is_told = self._updates.tells
         self._agent = OpenedAgent(ctx, tasks, self.touch)
         self._surroundings = Surroundings(ctx)
         self._questions = WorkspaceQuestions(ctx)
@@ -77,6 +80,7 @@ class Feed:
 
     async def _reconcile(self) -> None:
         while True:
+            self._updates.reconcile()
             self._watches.reconcile()
             self._agent.reconcile()
             await self._tick.wait(self._ctx.settings.tick_s)
@@ -125,7 +129,7 @@ class Feed:
 
     def refresh(self) -> None:
         """Read everything on screen now, and try at once what waits for its next attempt."""
-        for part in (self._account, self._fleet, self._rereads, self._watches, self._agent):
+        for part in (self._account, self._fleet, self._rereads, self._updates, self._watches, self._agent):
             part.refresh()
         self._surroundings.refresh()
         self._questions.refresh()

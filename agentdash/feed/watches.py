@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from agentdash.api import errors
@@ -38,6 +38,8 @@ class Watches:
         self._tasks = tasks
         self.opened: str | None = None
         self.marked: frozenset[str] = frozenset()
+        self.is_told: Callable[[str], bool] = lambda _: False
+        """Whether another stream tells of this workspace, so that its row needs no watch while it rests."""
         self._visible_since: dict[str, float] = {}
         self._running: dict[str, tuple[str, Alarm]] = {}
         """Workspace id → owner id when the watch was opened, and its alarm."""
@@ -92,7 +94,8 @@ class Watches:
         yield from self._moving_ids()
         now = self._ctx.clock.monotonic()
         settle_s = self._ctx.settings.settle_s
-        yield from (w for w, since in self._visible_since.items() if now - since >= settle_s)
+        settled = (w for w, since in self._visible_since.items() if now - since >= settle_s)
+        yield from (w for w in settled if not self.is_told(w))
 
     def _moving_ids(self) -> tuple[str, ...]:
         """Moving workspaces, newest build first; looked for only when the fleet has changed."""

@@ -15,7 +15,7 @@ from immutables import Map
 from agentdash.api.errors import ApiError, NotFound
 from agentdash.feed.context import Context
 from agentdash.feed.settings import FeedSettings
-from agentdash.feed.source import Page
+from agentdash.feed.source import OwnersWanted, Page
 from agentdash.feed.supervisor import Feed
 from agentdash.state import events as ev
 from agentdash.state.deployment import (
@@ -138,6 +138,7 @@ class FakeSource:
         self.found_jobs: tuple[ProvisionerJob, ...] = ()
         self.histories: dict[str, tuple[BuildSummary, ...]] = {}
         self.tails: dict[str, LogTail] = {}
+        self.owners = OwnersWanted()
         self.page_size = 4000
         self.took_s = 0.03
 
@@ -304,6 +305,10 @@ class FakeSource:
 
     def watch_workspace(self, workspace_id: str) -> Any:
         return self._open("watch", workspace_id)
+
+    def workspace_updates(self, owners: OwnersWanted) -> Any:
+        self.owners = owners
+        return self._open("updates", "")
 
     def watch_containers(self, agent_id: str) -> Any:
         return self._open("watch_containers", agent_id)
