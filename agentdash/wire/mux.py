@@ -64,6 +64,7 @@ class MuxStream:
         self.id = stream_id
         self._pieces: deque[bytes] = deque()
         self._is_finished = False
+        self.is_finished_here = False
         self._fault = ""
         self._news = asyncio.Event()
         self._room = asyncio.Event()
@@ -107,7 +108,10 @@ class MuxStream:
 
     def finish(self) -> None:
         """Close our direction."""
+        self.is_finished_here = True
         self._mux.session.finish(self.id)
+        if self._is_finished and not self._mux.session.is_over:
+            self._mux.drop(self)
         self._mux.wake()
 
     def reset(self) -> None:
@@ -293,7 +297,10 @@ class Mux:
         stream = self._streams.get(event.stream_id)
         if stream is not None:
             stream.take(event)
-            if isinstance(event, StreamReset) or event.stream_id not in self.session.stream_ids:
+            # Not by what the session still holds: it is ahead of these events, and may have broken since.
+            if isinstance(event, StreamReset) or (
+                isinstance(event, StreamFinished) and stream.is_finished_here
+            ):
                 self._streams.pop(event.stream_id, None)
 
     async def _write(self) -> None:

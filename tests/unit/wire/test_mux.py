@@ -202,6 +202,35 @@ async def test_a_peer_that_breaks_the_rules_is_told_so() -> None:
     assert bytes(one.sent) == bytes.fromhex("00 03 0000 00000000 00000001")
 
 
+@pytest.mark.parametrize(
+    ("says", "error"),
+    [
+        (b"\x07" * 12, MuxEndedError),
+        (bytes.fromhex("000100080000000100000000"), StreamOverError),
+        (bytes.fromhex("000100040000000100000000"), None),
+    ],
+    ids=["rule broken", "reset", "finished"],
+)
+@pytest.mark.parametrize("is_finished_here", [False, True])
+async def test_what_came_before_an_end_in_the_same_bytes_is_read_and_then_the_end(
+    says: bytes, error: type[Exception] | None, is_finished_here: bool
+) -> None:
+    pipe = Pipe()
+    async with asyncio.timeout(5), Mux(pipe, is_client=True, sleep=never) as mux:
+        stream = mux.open()
+        if is_finished_here:
+            stream.finish()
+        pipe.inbox.put_nowait(bytes.fromhex("000000000000000100000004") + b"last" + says)
+        assert await stream.read() == b"last"
+        if error is None:
+            assert await stream.read() == b""
+            stream.finish()
+            assert mux._streams == {}
+        else:
+            with pytest.raises(error):
+                await stream.read()
+
+
 async def test_a_server_that_breaks_a_call_breaks_that_call_alone() -> None:
     async with pair() as (client, server):
         call_task = asyncio.create_task(ask(client, "/s/Echo", b"x"))
