@@ -42,7 +42,11 @@ class Baseline:
 
     def of(self, workspace: Workspace, step: str) -> Figures | None:
         """The usual time of a step in this workspace's version, else in its template; None with too few samples."""
-        for scope in (workspace.build.template_version_id, workspace.template_id):
+        return self.usual(workspace.build.template_version_id, workspace.template_id, step)
+
+    def usual(self, version_id: str, template_id: str, step: str) -> Figures | None:
+        """The same by the ids of version and template."""
+        for scope in (version_id, template_id):
             found = self.figures.get((scope, step)) if scope else None
             if found is not None and found.samples >= self.least:
                 return found
@@ -77,6 +81,15 @@ def learn(
                     if scope:
                         samples[scope, step].append((at, seconds))
     return Baseline({key: _figures(found, kept) for key, found in samples.items()}, least)
+
+
+def sample(workspace: Workspace) -> tuple[object, ...] | None:
+    """All that is learned from a workspace's own times; None if its latest build is no finished start."""
+    build = workspace.build
+    at = known(build.job.completed_at)
+    if at is None or build.status != "running" or build.transition != "start":
+        return None
+    return (at, build.id, build.template_version_id, workspace.template_id, *_steps(workspace))
 
 
 def _steps(workspace: Workspace) -> Iterator[tuple[str, float]]:

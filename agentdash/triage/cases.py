@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 from agentdash.state.model import Agent, Build, Job, LogLine, Script, Transition, Workspace
+from agentdash.triage.around import Around
 from agentdash.triage.baseline import Figures
 from agentdash.triage.catalogue import CATALOGUE
 from agentdash.triage.claims import Claim
-from agentdash.triage.clock import known
+from agentdash.triage.clock import Moment, known
 from agentdash.triage.facts import Facts
 from agentdash.triage.finding import (
     CannotKnow,
@@ -33,31 +36,17 @@ _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
-@dataclass(frozen=True)
-class Case:
-    """The deployment as a whole, and the ground of the other cases."""
-
-    facts: Facts
+class Ground(ABC):
+    """What all cases have in common."""
 
     @property
-    def now(self) -> datetime:
-        """Server time up to which may be judged."""
-        return self.facts.now
-
-    @property
-    def limits(self) -> Thresholds:
-        """Limits."""
-        return self.facts.thresholds
-
-    @property
+    @abstractmethod
     def subject(self) -> Subject:
         """What a finding of this case is about."""
-        return Subject("deployment", "deployment")
 
+    @abstractmethod
     def words(self) -> dict[str, str]:
         """What is filled into texts and commands of the catalogue."""
-        server = self.facts.state.server
-        return {"server": server.url or server.host}
 
     def find(
         self,
@@ -114,14 +103,45 @@ class Case:
 
 
 @dataclass(frozen=True)
-class WorkspaceCase(Case):
-    """One workspace."""
+class Case(Ground):
+    """The deployment as a whole."""
 
-    workspace: Workspace
+    facts: Facts
 
     @property
     def now(self) -> datetime:
-        return self.facts.judged_at(self.workspace)
+        """Server time."""
+        return self.facts.now
+
+    @property
+    def limits(self) -> Thresholds:
+        """Limits."""
+        return self.facts.thresholds
+
+    @property
+    def subject(self) -> Subject:
+        return Subject("deployment", "deployment")
+
+    def words(self) -> dict[str, str]:
+        return {"server": self.facts.server_address()}
+
+
+@dataclass(frozen=True)
+class WorkspaceCase(Ground):
+    """One workspace."""
+
+    facts: Around
+    workspace: Workspace
+
+    @property
+    def now(self) -> Moment:
+        """Server time up to which it may be judged."""
+        return self.facts.judged
+
+    @property
+    def limits(self) -> Thresholds:
+        """Limits."""
+        return self.facts.thresholds
 
     @property
     def build(self) -> Build:
@@ -152,9 +172,9 @@ class WorkspaceCase(Case):
     @property
     def claim(self) -> Claim | bool:
         """Its claim, if it was a prebuild."""
-        return self.facts.claim(self.workspace)
+        return self.facts.claim
 
-    @property
+    @cached_property
     def is_up(self) -> bool:
         """Whether its start build has succeeded, so that its agents should run."""
         build = self.build
@@ -169,7 +189,7 @@ class WorkspaceCase(Case):
     def words(self) -> dict[str, str]:
         workspace, build = self.workspace, self.workspace.build
         return {
-            **super().words(),
+            "server": self.facts.server_address(),
             "ws": workspace.full_name,
             "agent": workspace.full_name,
             "build": str(build.number),
@@ -179,7 +199,7 @@ class WorkspaceCase(Case):
 
     def usual(self, step: str) -> Figures | None:
         """What is usual for a step of this template."""
-        return self.facts.baseline.of(self.workspace, step)
+        return self.facts.usual(step)
 
     def build_proof(self, path: str, text: str, at: datetime | None = None) -> Evidence:
         """A proof from the latest build."""
@@ -228,7 +248,7 @@ class AgentCase(WorkspaceCase):
 
     def lines_of(self, script: Script) -> tuple[LogLine, ...] | None:
         """The last lines a script wrote; None if the log was not read."""
-        return self.facts.agent_lines(self.agent, script.source_id)
+        return self.facts.agent_lines(self.agent.id, script.source_id)
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,20 @@ Pure: facts in, diagnosis out. Nothing here asks the network or the clock (contr
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agentdash.state.freshness import Fact, Freshness
 from agentdash.state.model import Workspace
 from agentdash.triage import rules  # noqa: F401 - registers them
-from agentdash.triage.cases import AgentCase, Case, PoolCase, WorkspaceCase
+from agentdash.triage.around import Around
+from agentdash.triage.cases import AgentCase, Case, Ground, PoolCase, WorkspaceCase
 from agentdash.triage.catalogue import CATALOGUE
 from agentdash.triage.facts import Facts
 from agentdash.triage.facts import why as why_not
 from agentdash.triage.finding import CannotKnow, Diagnosis, Evidence, Finding
-from agentdash.triage.groups import group
+from agentdash.triage.groups import Attributes, group
 from agentdash.triage.memory import Memory, remember
 from agentdash.triage.precedence import ACROSS, CONSEQUENCES, EXPLAINS, rank
 from agentdash.triage.rules.registry import (
@@ -37,77 +38,109 @@ CAUSES_KEPT = 8
 EVIDENCE_KEPT = 12
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the rules of one workspace say, or those of the deployment and its pools.
+
+    Attributes:
+        findings: All that hold.
+        told: The same in order: consequences inside their causes, one primary finding a subject.
+        unknown: What cannot be told.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    told: tuple[Finding, ...] = ()
+    unknown: tuple[CannotKnow, ...] = ()
+
+
+NOTHING = Judged()
+
+
 def diagnose(facts: Facts) -> Diagnosis:
     """Judge everything."""
-    blocked = _blocked(facts)
-    found: list[Finding] = []
-    unknown: dict[CannotKnow, None] = {}
-    for outcome in _run(facts, blocked):
-        if isinstance(outcome, Finding):
-            found.append(outcome)
-        else:
-            unknown[outcome] = None
-    found = _without_mass(facts, _unique(found))
-    found = [_explained(f, found) for f in found]
-    ordered = _primaries(_folded(found))
-    judged = {f.rule for f in found}
-    for rule, reason in blocked.items():
-        if rule not in judged:
-            unknown[CannotKnow(rule, reason)] = None
-    for told in (*_without_history(facts, judged), *_off_screen(facts, judged), *_refusals(facts)):
-        unknown[told] = None
-    grouped, groups = group(facts, sorted(ordered, key=_order))
-    cannot = tuple(sorted(unknown, key=lambda c: (c.rule, c.why)))
-    return Diagnosis(facts.now, grouped, groups, cannot)
+    blocked = blocked_rules(facts)
+    judged = [judge_deployment(facts, blocked)]
+    judged += [judge_workspace(Around(facts, w), w, blocked) for w in facts.state.workspaces.values()]
+    return conclude(facts, judged, blocked)
 
 
 def diagnose_workspace(facts: Facts, workspace: Workspace) -> tuple[Finding, ...]:
     """Judge one workspace alone: its findings, the primary one first. For a row that must not wait for the whole."""
-    found = [o for o in _of_workspace(facts, workspace, _blocked(facts)) if isinstance(o, Finding)]
-    found = _without_mass(facts, _unique(found))
-    found = [_explained(f, found) for f in found]
-    return tuple(sorted(_primaries(_folded(found)), key=_order))
+    judged = judge_workspace(Around(facts, workspace), workspace, blocked_rules(facts))
+    return tuple(sorted(_told(judged, _lost_homes(facts, (judged,))), key=_order))
 
 
 def look(facts: Facts) -> tuple[Diagnosis, Memory]:
     """Judge everything with what was remembered, and remember: the call of a program that keeps watching."""
     memory = remember(facts.memory, facts.state, facts.pools, facts.now)
-    return diagnose(replace(facts, memory=memory)), memory
+    return diagnose(facts.remembering(memory)), memory
+
+
+def conclude(
+    facts: Facts,
+    judged: Sequence[Judged],
+    blocked: Mapping[str, str],
+    attributes: Attributes | None = None,
+) -> Diagnosis:
+    """What all judgements together say.
+
+    Args:
+        facts: What they were made from.
+        judged: Those of the deployment and of every workspace; those that say nothing may be left out.
+        blocked: Rules whose data are refused or not read, with the reason.
+        attributes: All workspaces by what they have, if that is at hand.
+    """
+    lost = _lost_homes(facts, judged)
+    told = [finding for one in judged if one.told for finding in _told(one, lost)]
+    held = {f.rule for one in judged for f in one.findings if not _is_said_once(f, lost)}
+    unknown = dict.fromkeys(u for one in judged for u in one.unknown)
+    for rule, reason in blocked.items():
+        if rule not in held:
+            unknown[CannotKnow(rule, reason)] = None
+    for more in (*_without_history(facts, held), *_off_screen(facts, held), *_refusals(facts)):
+        unknown[more] = None
+    grouped, groups = group(facts, sorted(told, key=_order), attributes)
+    cannot = tuple(sorted(unknown, key=lambda c: (c.rule, c.why)))
+    return Diagnosis(facts.now, grouped, groups, cannot)
 
 
 # Running
 
 
-def _run(facts: Facts, blocked: dict[str, str]) -> Iterator[Finding | CannotKnow]:
-    case = Case(facts)
-    yield from _all(DEPLOYMENT_RULES, case, blocked)
+def judge_deployment(facts: Facts, blocked: Container[str]) -> Judged:
+    """Judge the deployment and its pools."""
+    said = list(_all(DEPLOYMENT_RULES, Case(facts), blocked))
     for pool in facts.pools:
-        yield from _all(POOL_RULES, PoolCase(facts, pool), blocked)
-    for workspace in facts.state.workspaces.values():
-        yield from _of_workspace(facts, workspace, blocked)
+        said += _all(POOL_RULES, PoolCase(facts, pool), blocked)
+    return _judged(said)
 
 
-def _of_workspace(
-    facts: Facts, workspace: Workspace, blocked: dict[str, str]
-) -> Iterator[Finding | CannotKnow]:
-    case = WorkspaceCase(facts, workspace)
+def judge_workspace(around: Around, workspace: Workspace, blocked: Container[str]) -> Judged:
+    """Judge one workspace. All that it follows from beside the workspace is noted in its surroundings."""
+    case = WorkspaceCase(around, workspace)
     build = workspace.build
-    yield from _all(workspace_rules(build.job.status, build.transition), case, blocked)
-    if workspace.agents_are_previous:
-        return
-    is_up = case.is_up
-    for agent in workspace.agents:
-        known = agent_rules(agent.status, agent.lifecycle, is_up, agent.id in facts.state.details)
-        yield from _all(known, AgentCase(facts, workspace, agent), blocked)
+    said = list(_all(workspace_rules(build.job.status, build.transition), case, blocked))
+    if not workspace.agents_are_previous:
+        for agent in workspace.agents:
+            is_on_screen = around.detail(agent.id) is not None
+            known = agent_rules(agent.status, agent.lifecycle, case.is_up, is_on_screen)
+            said += _all(known, AgentCase(around, workspace, agent), blocked)
+    return _judged(said) if said else NOTHING
 
 
-def _all(known: Iterable[Rule], case: Case, blocked: dict[str, str]) -> Iterator[Finding | CannotKnow]:
+def _judged(said: list[Finding | CannotKnow]) -> Judged:
+    findings = _unique(f for f in said if isinstance(f, Finding))
+    unknown = tuple(dict.fromkeys(u for u in said if isinstance(u, CannotKnow)))
+    return Judged(findings, _arranged(findings), unknown)
+
+
+def _all(known: Iterable[Rule], case: Ground, blocked: Container[str]) -> Iterator[Finding | CannotKnow]:
     for rule in known:
         if rule.id not in blocked:
             yield from rule.check(case)
 
 
-def _blocked(facts: Facts) -> dict[str, str]:
+def blocked_rules(facts: Facts) -> dict[str, str]:
     """Rules whose data are refused or not read, with the reason."""
     reasons: dict[str, str] = {}
     sources = {source: facts.unknown(source) for e in CATALOGUE.values() for source in e.needs}
@@ -133,9 +166,7 @@ def _off_screen(facts: Facts, judged: set[str]) -> list[CannotKnow]:
     """Rules about what is read only of an agent on screen, while none is: asking would dial agents."""
     details = facts.state.details.values()
     listed = any(d.containers.value is not None or d.containers.problem is not None for d in details)
-    measured = any(d.metadata.value is not None for d in details) or any(
-        agent.metadata for workspace in facts.state.workspaces.values() for agent in workspace.agents
-    )
+    measured = any(d.metadata.value is not None for d in details) or facts.census.count("metadata")
     missing = {
         **({} if listed else {"containers": "containers: read only for an agent on screen"}),
         **({} if measured else {"metadata": "metadata: read only for an agent on screen"}),
@@ -172,27 +203,45 @@ def _refusals(facts: Facts) -> list[CannotKnow]:
 # Order
 
 
-def _unique(found: Iterable[Finding]) -> list[Finding]:
+def _unique(found: Iterable[Finding]) -> tuple[Finding, ...]:
     """One finding of a rule for a subject and suspect."""
     kept: dict[str, Finding] = {}
     for finding in found:
         kept.setdefault(finding.id, finding)
-    return list(kept.values())
+    return tuple(kept.values())
 
 
-def _without_mass(facts: Facts, found: list[Finding]) -> list[Finding]:
-    if not any(f.rule in HELD_IN_MASS_LOSS for f in found):
-        return found
+def _arranged(found: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Findings with their causes, consequences inside them, the primary ones marked."""
+    return tuple(_primaries(_folded([_explained(f, found) for f in found])))
+
+
+def _lost_homes(facts: Facts, judged: Iterable[Judged]) -> Set[str]:
+    """Workspaces that lost their agents together with most others."""
+    if not any(f.rule in HELD_IN_MASS_LOSS for one in judged for f in one.findings):
+        return frozenset()
     loss = mass_loss(facts)
     if loss is None:
-        return found
-    homes = {facts.state.agent_homes.get(agent_id, "") for agent_id in loss.agents} | {
-        w.id for w in facts.state.workspaces.values() for a in w.agents if a.id in loss.agents
+        return frozenset()
+    return {
+        workspace_id
+        for workspace_id, lost in facts.census.lost.items()
+        if any(agent_id in loss.agents for _, agent_id in lost)
     }
-    return [f for f in found if f.rule not in HELD_IN_MASS_LOSS or f.subject.workspace_id not in homes]
 
 
-def _explained(finding: Finding, found: list[Finding]) -> Finding:
+def _is_said_once(finding: Finding, lost: Set[str]) -> bool:
+    """Whether the deployment's finding says it for all that were lost together."""
+    return finding.rule in HELD_IN_MASS_LOSS and finding.subject.workspace_id in lost
+
+
+def _told(judged: Judged, lost: Set[str]) -> tuple[Finding, ...]:
+    if not lost or not any(_is_said_once(f, lost) for f in judged.findings):
+        return judged.told
+    return _arranged([f for f in judged.findings if not _is_said_once(f, lost)])
+
+
+def _explained(finding: Finding, found: Sequence[Finding]) -> Finding:
     """A pool's trouble with the trouble of the same workspace that it comes from."""
     wanted = EXPLAINS.get(finding.rule)
     if wanted is None:

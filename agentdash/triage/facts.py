@@ -5,30 +5,42 @@ Also tells why something cannot be known: refused, not licensed, an old server, 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from immutables import Map
 
-from agentdash.state.deployment import BuildSummary, Deployment, PrebuildsConfig, TemplateVersion
+from agentdash.state.deployment import (
+    BuildSummary,
+    Deployment,
+    PrebuildsConfig,
+    ProvisionerDaemon,
+    TemplateVersion,
+)
 from agentdash.state.freshness import Fact, Freshness
 from agentdash.state.logs import LogBook
-from agentdash.state.model import Agent, LogLine, Transition, Workspace
+from agentdash.state.model import PREBUILDS_USER_ID, LogLine, Transition, Workspace
 from agentdash.state.store import State
-from agentdash.triage.baseline import Baseline, learn
+from agentdash.triage.baseline import Baseline, Figures, learn
+from agentdash.triage.census import Census
 from agentdash.triage.claims import Claim, claim_of
+from agentdash.triage.clock import known, latest
 from agentdash.triage.entries.entry import Source
 from agentdash.triage.memory import Memory
-from agentdash.triage.pools import Pool, pools_of
+from agentdash.triage.pools import Pool, pools_in
 from agentdash.triage.thresholds import Thresholds
 
-READ_LASTS = timedelta(seconds=90)
-"""A row not read for longer is judged as of then: what may have changed since is no evidence."""
 TAIL_LINES = 2000
+FEW = 3
+"""So many agents without a relay may be chance."""
+
+_DERIVED = ("census", "pools", "pools_by_preset", "baseline")
+
+Part = Literal["builds", "timings", "build_logs", "agent_logs", "parameters"]
+"""Parts of the deployment that tell of one build, agent or workspace."""
 
 _SEES_PREBUILDS = ("owner", "template-admin")
 _SEES_PREBUILDS_IN_ORGANIZATION = ("organization-admin", "organization-template-admin")
@@ -55,79 +67,147 @@ class Facts:
     # Derived once
 
     @cached_property
+    def census(self) -> Census:
+        """The fleet counted."""
+        return Census(self.state.workspaces.values())
+
+    @cached_property
     def pools(self) -> tuple[Pool, ...]:
         """All prebuild pools."""
-        return pools_of(self.state.workspaces.values(), self.deployment)
+        return pools_in(self.census, self.deployment)
 
     @cached_property
     def baseline(self) -> Baseline:
         """What is usual here."""
         limits = self.thresholds
         return learn(
-            iter(self.state.workspaces.values()),
+            iter(self.census.started.values()),
             self.deployment.timings,
             least=int(limits.baseline_samples),
             kept=max(1, int(limits.baseline_kept)),
         )
 
-    @cached_property
-    def by_version(self) -> dict[str, tuple[Workspace, ...]]:
-        """Workspaces by template version id."""
-        found: defaultdict[str, list[Workspace]] = defaultdict(list)
-        for workspace in self.state.workspaces.values():
-            found[workspace.build.template_version_id].append(workspace)
-        return {version: tuple(members) for version, members in found.items() if version}
+    def remembering(self, memory: Memory) -> Facts:
+        """These facts with another memory; nothing that is derived once follows from the memory."""
+        made = replace(self, memory=memory)
+        made.__dict__.update({name: self.__dict__[name] for name in _DERIVED if name in self.__dict__})
+        return made
+
+    def sealed(self) -> Facts:
+        """These facts with what is derived from them, but without the census: that is kept up to date by its owner."""
+        made = self.remembering(self.memory)
+        made.__dict__.pop("census", None)
+        return made
 
     @cached_property
-    def relays_reported(self) -> tuple[int, int]:
-        """Connected root agents that report a relay, and how many connected root agents there are."""
-        told = [
-            bool(agent.latency)
-            for workspace in self.state.workspaces.values()
-            for agent in workspace.agents
-            if agent.status == "connected" and agent.parent_id is None
-        ]
-        return sum(told), len(told)
+    def pools_by_preset(self) -> Mapping[str, Pool]:
+        """Pools by the id of their preset."""
+        return {pool.preset_id: pool for pool in self.pools}
 
-    @cached_property
+    # Questions. Those about one subject are asked through `Around`, which notes them: each answer must be a value that
+    # can be compared, and must follow from these facts and the arguments alone, without `now`.
+
     def config(self) -> PrebuildsConfig:
         """The reconciler's options, or their defaults."""
         return self.deployment.config.value or PrebuildsConfig()
 
-    # By workspace
+    def server_version(self) -> str:
+        """Version of the server, as it says."""
+        return self.state.server.version
 
-    def read_at(self, workspace: Workspace) -> datetime:
-        """Server time at which the row was last read."""
-        seen = self.state.seen.get(workspace.id)
-        return self.now if seen is None else min(seen.at, self.now)
+    def server_address(self) -> str:
+        """Where the server is."""
+        return self.state.server.url or self.state.server.host
 
-    def judged_at(self, workspace: Workspace) -> datetime:
-        """Time up to which the row may be judged: not much later than it was read."""
-        read_at = self.read_at(workspace)
-        try:
-            return min(self.now, read_at + READ_LASTS)
-        except OverflowError:
-            return self.now
+    def health_codes(self) -> tuple[str, ...]:
+        """Codes of the deployment's own health check."""
+        report = self.deployment.health.value
+        return () if report is None else report.codes()
 
-    def builds(self, workspace: Workspace) -> tuple[BuildSummary, ...] | None:
-        """Its builds, newest first; None if they were not read."""
-        fact = self.deployment.builds.get(workspace.id)
+    def daemons(self, organization_id: str) -> tuple[ProvisionerDaemon, ...] | None:
+        """Provisioner daemons of an organization; None if they were not read."""
+        fact = self.deployment.daemons.get(organization_id)
+        return None if fact is None or fact.freshness is Freshness.REFUSED else fact.value
+
+    def pool(self, preset_id: str | None) -> Pool | None:
+        """The pool of a preset."""
+        return None if preset_id is None else self.pools_by_preset.get(preset_id)
+
+    def pools_of_version(self, version_id: str) -> tuple[Pool, ...]:
+        """The pools of a template version."""
+        return tuple(pool for pool in self.pools if version_id and pool.version_id == version_id)
+
+    def promoted(self, active_version_id: str) -> tuple[datetime | None, bool]:
+        """A time by which a version was active, and whether that is proven by a prebuild made of it."""
+        pools = self.pools_of_version(active_version_id)
+        made = [at for pool in pools for w in pool.prebuilds if (at := known(w.created_at)) is not None]
+        if made:
+            return min(made), True
+        version = self.version(active_version_id)
+        return (None if version is None else version.created_at), False
+
+    def removed(self, template_name: str, since: datetime) -> datetime | None:
+        """When a prebuild of a template was removed last since then, by the provisioner jobs."""
+        return latest(
+            *(
+                job.completed_at
+                for fact in self.deployment.jobs.values()
+                for job in fact.value or ()
+                if job.initiator_id == PREBUILDS_USER_ID
+                and job.transition == "delete"
+                and job.status == "succeeded"
+                and job.template_name == template_name
+                and job.completed_at is not None
+                and job.completed_at >= since
+            )
+        )
+
+    def relays_reported(self) -> tuple[bool, bool]:
+        """Whether any connected root agent reports a relay, and whether more than a few are connected."""
+        return self.census.count("relay") > 0, self.census.count("connected") > FEW
+
+    def ran(self, version_id: str, agent: str, script: str) -> tuple[int, int]:
+        """On how many agents of a version a script failed, and on how many it ended."""
+        by = version_id, agent, script
+        return self.census.count("script failed", *by), self.census.count("script ended", *by)
+
+    def connected(self, version_id: str, agent: str) -> tuple[int, int]:
+        """How many root agents of that name and version never connected, and how many there are."""
+        return self.census.count("never connected", version_id, agent), self.census.count(
+            "root", version_id, agent
+        )
+
+    def running(self, template_id: str) -> tuple[int, int]:
+        """How many running workspaces of a template have agents, and how many there are."""
+        return self.census.count("running with agents", template_id), self.census.count(
+            "running", template_id
+        )
+
+    def usual(self, version_id: str, template_id: str, step: str) -> Figures | None:
+        """What is usual for a step."""
+        return self.baseline.usual(version_id, template_id, step)
+
+    def usual_below(self, version_id: str, template_id: str, step: str, limit_s: float) -> Figures | None:
+        """What is usual for a step if its median is below the limit: else nothing, so that small moves are no news."""
+        figures = self.usual(version_id, template_id, step)
+        return figures if figures is not None and figures.median_s < limit_s else None
+
+    def builds(self, workspace_id: str) -> tuple[BuildSummary, ...] | None:
+        """Builds of a workspace, newest first; None if they were not read."""
+        fact = self.deployment.builds.get(workspace_id)
         return None if fact is None else fact.value
 
     def claim(self, workspace: Workspace) -> Claim | bool:
         """Its claim; False if it was no prebuild, True if that cannot be known."""
-        return claim_of(workspace, self.builds(workspace), self.history(workspace.id))
+        return claim_of(workspace, self.builds(workspace.id), self.history(workspace.id))
 
     def history(self, key: str) -> Sequence[Transition]:
         """Transitions of a row, oldest first."""
         return self.state.history.get(key, ())
 
-    def agent_lines(self, agent: Agent, source_id: str = "") -> tuple[LogLine, ...] | None:
-        """The last lines of an agent's log, of one source if named; None if its log was not read."""
-        lines = self._lines(self.state.logs.get(agent.id), self.deployment.agent_logs.get(agent.id))
-        if lines is None or not source_id:
-            return lines
-        return tuple(line for line in lines if line.source_id == source_id)
+    def agent_lines(self, agent_id: str) -> tuple[LogLine, ...] | None:
+        """The last lines of an agent's log; None if its log was not read."""
+        return self._lines(self.state.logs.get(agent_id), self.deployment.agent_logs.get(agent_id))
 
     def build_lines(self, build_id: str) -> tuple[LogLine, ...] | None:
         """The last lines of a build's log; None if it was not read."""
@@ -146,8 +226,9 @@ class Facts:
 
     # What cannot be known
 
-    def untold(self, facts: Map[str, Fact[Any]], subject_id: str, what: str) -> str:
+    def untold(self, part: Part, subject_id: str, what: str) -> str:
         """Why something about one build, agent or workspace is not there, in words."""
+        facts: Map[str, Fact[Any]] = getattr(self.deployment, part)
         fact = facts.get(subject_id)
         return (None if fact is None else why(fact, what)) or f"{what}: not read yet"
 
@@ -214,7 +295,7 @@ class Facts:
         return None
 
     def _prebuilds_unknown(self) -> str | None:
-        if any(w.is_prebuild for w in self.state.workspaces.values()) or self.sees_prebuilds():
+        if self.census.count("prebuild") or self.sees_prebuilds():
             return None
         if self.state.server.user is None:
             return "prebuilds: not known whether this account may see them"

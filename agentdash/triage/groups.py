@@ -6,14 +6,14 @@ Counted are workspaces: those with a finding of one cause against all others, by
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from agentdash.state.model import Workspace
 from agentdash.triage.facts import Facts
 from agentdash.triage.finding import Finding, Group
-from agentdash.triage.rules.wording import daemons_of
+from agentdash.triage.thresholds import Thresholds
 
 ATTRIBUTES = (
     "script",
@@ -33,53 +33,118 @@ _SINGLE_VALUE_LIMIT = 80
 _BY_TEMPLATE = frozenset({"script", "template_version"})
 """What explains a trouble even where nobody lacks it."""
 
-Profile = frozenset[tuple[str, str]]
-"""Attributes of one workspace as (name, value)."""
+Pair = tuple[str, str]
+"""An attribute: name and value."""
+Profile = frozenset[Pair]
+"""Attributes of one workspace."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     name: str
     value: str
-    members: frozenset[str]
+    members: Set[str]
     hit: int
     lift: float
     score: float
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """Names that profiles are made with, which do not stand on a workspace itself."""
+
+    presets: Mapping[tuple[str, str], str]
+    """By id of version and preset."""
+    daemons: Mapping[tuple[str, str], str]
+    """By id of organization and daemon."""
+
+
+def names_of(facts: Facts) -> Names:
+    """The names that are known."""
+    deployment = facts.deployment
+    presets = {
+        (version_id, preset.id): preset.name
+        for version_id, fact in deployment.presets.items()
+        for preset in reversed(fact.value or ())
+    }
+    daemons = {
+        (organization_id, daemon.id): daemon.name
+        for organization_id in deployment.daemons
+        for daemon in reversed(facts.daemons(organization_id) or ())
+    }
+    return Names(presets, daemons)
+
+
+class Attributes:
+    """All workspaces by what they have.
+
+    Args:
+        names: Names of what they only refer to.
+
+    Attributes:
+        profiles: What each has, by its id.
+        members: Which have an attribute, by its name and value.
+    """
+
+    def __init__(self, names: Names, workspaces: Iterable[Workspace] = ()) -> None:
+        self.names = names
+        self.profiles: dict[str, Profile] = {}
+        self.members: defaultdict[Pair, set[str]] = defaultdict(set)
+        for workspace in workspaces:
+            self.change(workspace.id, workspace)
+
+    def change(self, workspace_id: str, workspace: Workspace | None) -> None:
+        """A workspace came, changed or went."""
+        old = self.profiles.pop(workspace_id, frozenset())
+        new = frozenset[Pair]() if workspace is None else profile_of(self.names, workspace)
+        for pair in old - new:
+            self.members[pair].discard(workspace_id)
+            if not self.members[pair]:
+                del self.members[pair]
+        for pair in new - old:
+            self.members[pair].add(workspace_id)
+        if workspace is not None:
+            self.profiles[workspace_id] = new
+
+
+@dataclass(frozen=True, slots=True)
 class _Ground:
-    """All workspaces by what they have."""
+    """What groups are looked for in."""
 
-    facts: Facts
+    limits: Thresholds
     profiles: Mapping[str, Profile]
-    by_attribute: Mapping[tuple[str, str], set[str]]
+    members: Mapping[Pair, set[str]]
 
 
-def group(facts: Facts, findings: Iterable[Finding]) -> tuple[tuple[Finding, ...], tuple[Group, ...]]:
+def group(
+    facts: Facts, findings: Iterable[Finding], attributes: Attributes | None = None
+) -> tuple[tuple[Finding, ...], tuple[Group, ...]]:
     """Find common causes.
+
+    Args:
+        facts: What is known.
+        findings: What was found.
+        attributes: All workspaces by what they have, if that is at hand.
 
     Returns:
         The findings with `group` set where they belong to one, and the groups, worst first.
     """
     findings = tuple(findings)
-    profiles = {w.id: profile_of(facts, w) for w in facts.state.workspaces.values()}
-    by_attribute: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for workspace_id, profile in profiles.items():
-        for pair in profile:
-            by_attribute[pair].add(workspace_id)
-    ground = _Ground(facts, profiles, by_attribute)
+    if attributes is None:
+        attributes = Attributes(names_of(facts), facts.state.workspaces.values())
+    ground = _Ground(facts.thresholds, attributes.profiles, attributes.members)
     by_cause: defaultdict[tuple[str, str], list[Finding]] = defaultdict(list)
     for finding in findings:
-        if finding.subject.workspace_id in profiles:
+        if finding.subject.workspace_id in ground.profiles:
             by_cause[finding.cause, finding.suspect].append(finding)
     _join_suspects(by_cause, int(facts.thresholds.group_least))
-    made: list[tuple[Group, frozenset[str]]] = []
+    made: list[tuple[Group, Set[str]]] = []
     for (cause, suspect), members in sorted(by_cause.items()):
         made += _groups_of(ground, cause, suspect, members)
+    severities = {f.id: int(f.severity) for f in findings}
     made.sort(
         key=lambda item: (
-            -_worst(item[0], findings),
+            -max((severities[finding_id] for finding_id in item[0].findings), default=0),
             -item[0].affected,
             item[0].cause,
             str(dict(item[0].shared)),
@@ -87,7 +152,9 @@ def group(facts: Facts, findings: Iterable[Finding]) -> tuple[tuple[Finding, ...
     )
     groups = tuple(replace(g, id=f"g{number}") for number, (g, _) in enumerate(made, 1))
     home = {finding_id: g.id for g in groups for finding_id in g.findings}
-    return tuple(replace(f, group=home.get(f.id)) for f in findings), groups
+    if not home:
+        return findings, groups
+    return tuple(replace(f, group=home[f.id]) if f.id in home else f for f in findings), groups
 
 
 def _join_suspects(by_cause: defaultdict[tuple[str, str], list[Finding]], least: int) -> None:
@@ -96,18 +163,13 @@ def _join_suspects(by_cause: defaultdict[tuple[str, str], list[Finding]], least:
         by_cause[cause, ""] += by_cause.pop((cause, suspect))
 
 
-def _worst(found: Group, findings: tuple[Finding, ...]) -> int:
-    ids = set(found.findings)
-    return max((int(f.severity) for f in findings if f.id in ids), default=0)
-
-
 def _groups_of(
     ground: _Ground, cause: str, suspect: str, members: list[Finding]
-) -> list[tuple[Group, frozenset[str]]]:
-    least = max(2, int(ground.facts.thresholds.group_least))
+) -> list[tuple[Group, Set[str]]]:
+    least = max(2, int(ground.limits.group_least))
     affected = {f.subject.workspace_id for f in members}
     rest = set(affected)
-    made: list[tuple[Group, frozenset[str]]] = []
+    made: list[tuple[Group, Set[str]]] = []
     while len(rest) >= least:
         best = _best(ground, affected, rest, suspect)
         if best is None:
@@ -137,13 +199,13 @@ def _groups_of(
 
 
 def _best(ground: _Ground, affected: set[str], rest: set[str], suspect: str) -> _Candidate | None:
-    limits = ground.facts.thresholds
+    limits = ground.limits
     pairs = {pair for workspace_id in rest for pair in ground.profiles[workspace_id]}
     best: _Candidate | None = None
     for name, value in sorted(pairs, key=lambda p: (_order(p[0]), p)):
         if name == "script" and value != suspect:
             continue
-        members = ground.by_attribute[name, value]
+        members = ground.members[name, value]
         hit = len(members & rest)
         if hit < limits.group_least or 100 * hit < limits.group_share_pct * len(members):
             continue
@@ -157,7 +219,7 @@ def _best(ground: _Ground, affected: set[str], rest: set[str], suspect: str) -> 
         recall = hit / len(rest)
         score = 2 * rate * recall / (rate + recall)
         if best is None or score > best.score + 1e-9:
-            best = _Candidate(name, value, frozenset(members), hit, lift, score)
+            best = _Candidate(name, value, members, hit, lift, score)
     return best
 
 
@@ -165,7 +227,8 @@ def _shared(ground: _Ground, best: _Candidate, suspect: str) -> dict[str, str]:
     """The attribute, and the others that exactly the same workspaces share."""
     shared = {best.name: best.value}
     told = _BY_TEMPLATE if len(best.members) == len(ground.profiles) else None
-    for (name, value), members in ground.by_attribute.items():
+    for name, value in sorted(ground.profiles[next(iter(best.members))]):
+        members = ground.members[name, value]
         if name in shared or members != best.members or (name == "script" and value != suspect):
             continue
         if told is None or name in told:
@@ -179,10 +242,10 @@ def _order(name: str) -> int:
     return ATTRIBUTES.index(name) if name in ATTRIBUTES else ATTRIBUTES.index("node")
 
 
-def profile_of(facts: Facts, workspace: Workspace) -> Profile:
+def profile_of(names: Names, workspace: Workspace) -> Profile:
     """What is known of a workspace that it may share with others."""
     build = workspace.build
-    pairs: set[tuple[str, str]] = set()
+    pairs: set[Pair] = set()
 
     def add(name: str, value: str) -> None:
         if value and len(value) <= _SINGLE_VALUE_LIMIT:
@@ -193,8 +256,8 @@ def profile_of(facts: Facts, workspace: Workspace) -> Profile:
     add("template", workspace.template_name)
     add("owner", workspace.owner_name)
     add("organization", workspace.organization_name or workspace.organization_id)
-    add("preset", _preset(facts, workspace))
-    add("provisioner", _worker(facts, workspace))
+    add("preset", _preset(names, workspace))
+    add("provisioner", _worker(names, workspace))
     for agent in workspace.agents:
         if agent.parent_id is None:
             add("agent_version", agent.version.partition("+")[0])
@@ -210,20 +273,15 @@ def profile_of(facts: Facts, workspace: Workspace) -> Profile:
     return frozenset(pairs)
 
 
-def _preset(facts: Facts, workspace: Workspace) -> str:
+def _preset(names: Names, workspace: Workspace) -> str:
     """Template and name of the preset; its id where presets were not read."""
     build = workspace.build
-    fact = facts.deployment.presets.get(build.template_version_id)
-    known = () if fact is None else fact.value or ()
-    name = next((preset.name for preset in known if preset.id == build.preset_id), "")
+    name = names.presets.get((build.template_version_id, build.preset_id or ""), "")
     return f"{workspace.template_name} / {name}" if name else build.preset_id or ""
 
 
-def _worker(facts: Facts, workspace: Workspace) -> str:
+def _worker(names: Names, workspace: Workspace) -> str:
     job = workspace.build.job
     if job.worker_name or not job.worker_id:
         return job.worker_name
-    for daemon in daemons_of(facts, workspace.organization_id) or ():
-        if daemon.id == job.worker_id:
-            return daemon.name
-    return job.worker_id[:8]
+    return names.daemons.get((workspace.organization_id, job.worker_id), job.worker_id[:8])

@@ -6,6 +6,7 @@ by times on the wire or say that they cannot know (contract: triage.md §3, "one
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from immutables import Map
 
 from agentdash.state.freshness import Fact, Freshness, StreamState
+from agentdash.state.model import Workspace
 from agentdash.state.store import State
 from agentdash.triage.clock import age_s
 from agentdash.triage.pools import Pool
@@ -74,7 +76,17 @@ UNANSWERED = ("AgentUnreachable", "TimedOut")
 """Kinds of problems that mean: dialled, and no answer."""
 
 
-def remember(memory: Memory, state: State, pools: tuple[Pool, ...], now: datetime) -> Memory:
+Change = tuple[Workspace | None, Workspace | None]
+"""A workspace as it was and as it is; None before it came, and after it went."""
+
+
+def remember(
+    memory: Memory,
+    state: State,
+    pools: tuple[Pool, ...],
+    now: datetime,
+    changes: Iterable[Change] | None = None,
+) -> Memory:
     """What is to be remembered after this look at the state.
 
     Args:
@@ -82,13 +94,14 @@ def remember(memory: Memory, state: State, pools: tuple[Pool, ...], now: datetim
         state: The state.
         pools: Its pools.
         now: Server time.
+        changes: Workspaces that have changed since the memory was made, if that is known.
     """
     return replace(
         memory,
         since=memory.since or now,
         short=_held(memory.short, {p.preset_id: is_short(p) for p in pools}, now),
         empty=_held(memory.empty, {p.preset_id: bool(p.desired) and not p.claimable for p in pools}, now),
-        starts=_starts(memory.starts, state, now),
+        starts=_starts(memory.starts, state, now, changes),
         devcontainers=_devcontainers(memory, state, now),
         errors=_errors(memory, state),
         open_streams=Map({s.id: s.since for s in state.streams.values() if s.state is StreamState.LIVE}),
@@ -108,20 +121,35 @@ def _held(old: Map[str, datetime], holds: dict[str, bool], now: datetime) -> Map
     return Map({key: old.get(key, now) for key, is_held in holds.items() if is_held})
 
 
-def _starts(old: Map[str, Starts], state: State, now: datetime) -> Map[str, Starts]:
+def _starts(
+    old: Map[str, Starts], state: State, now: datetime, changes: Iterable[Change] | None
+) -> Map[str, Starts]:
+    if changes is None:
+        found = (_starts_of(old, workspace, now) for workspace in state.workspaces.values())
+        return Map({key: starts for one in found for key, starts in one.items()})
+    made = old.mutate()
+    for was, workspace in changes:
+        if was is not None:
+            for agent in was.agents:
+                made.pop(agent.key, None)
+        if workspace is not None:
+            made.update(_starts_of(old, workspace, now))
+    return made.finish()
+
+
+def _starts_of(old: Map[str, Starts], workspace: Workspace, now: datetime) -> dict[str, Starts]:
     made = {}
-    for workspace in state.workspaces.values():
-        for agent in workspace.agents:
-            was = old.get(agent.key)
-            if was is None or was.build_id != workspace.build.id:
-                if agent.started_at is not None:
-                    made[agent.key] = Starts(workspace.build.id, agent.started_at)
-            elif agent.started_at is None or agent.started_at == was.started_at:
-                made[agent.key] = was
-            else:
-                noticed = (*was.noticed, now)[-RESTARTS_KEPT:]
-                made[agent.key] = Starts(was.build_id, agent.started_at, noticed)
-    return Map(made)
+    for agent in workspace.agents:
+        was = old.get(agent.key)
+        if was is None or was.build_id != workspace.build.id:
+            if agent.started_at is not None:
+                made[agent.key] = Starts(workspace.build.id, agent.started_at)
+        elif agent.started_at is None or agent.started_at == was.started_at:
+            made[agent.key] = was
+        else:
+            noticed = (*was.noticed, now)[-RESTARTS_KEPT:]
+            made[agent.key] = Starts(was.build_id, agent.started_at, noticed)
+    return made
 
 
 def _devcontainers(memory: Memory, state: State, now: datetime) -> Map[str, Held]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from agentdash.state.deployment import Deployment, Preset
 from agentdash.state.model import Agent, Workspace
+from agentdash.triage.census import Census
 from agentdash.triage.clock import known
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -116,27 +116,23 @@ def _is_ready(agent: Agent) -> bool:
 
 def pools_of(workspaces: Iterable[Workspace], deployment: Deployment) -> tuple[Pool, ...]:
     """All pools: those that have prebuilds, and those that should have."""
-    by_preset: defaultdict[str, list[Workspace]] = defaultdict(list)
-    names: dict[str, tuple[str, str]] = {}
-    active: dict[str, str] = {}
-    versions: dict[str, tuple[str, str]] = {}
-    for workspace in workspaces:
-        names.setdefault(workspace.template_id, (workspace.template_name, workspace.organization_id))
-        active.setdefault(workspace.template_id, workspace.template_active_version_id)
-        build = workspace.build
-        versions.setdefault(build.template_version_id, (workspace.template_id, build.template_version_name))
-        if workspace.is_prebuild and build.preset_id:
-            by_preset[build.preset_id].append(workspace)
-    for template in (deployment.templates.value or {}).values():
-        names[template.id] = (template.name, template.organization_id)
-        active[template.id] = template.active_version_id
-        versions.setdefault(template.active_version_id, (template.id, ""))
-    for version in deployment.versions.values():
-        versions[version.id] = (version.template_id, version.name)
+    return pools_in(Census(workspaces), deployment)
+
+
+def pools_in(census: Census, deployment: Deployment) -> tuple[Pool, ...]:
+    """The same of a fleet that was counted."""
+    names, active, versions = _names(census, deployment)
     presets = _presets(deployment)
+    by_preset = {
+        preset_id: found
+        for preset_id, members in census.of_preset.items()
+        if (found := [w for w in members.values() if w.is_prebuild])
+    }
     made = []
     for preset_id in {**by_preset, **{p.id: [] for p in presets.values() if p.desired}}:
         members = by_preset.get(preset_id, [])
+        members.sort(key=lambda w: w.id)
+        members.sort(key=lambda w: known(w.created_at) or _LONG_AGO, reverse=True)
         preset = presets.get(preset_id)
         version_id = preset.version_id if preset is not None else members[0].build.template_version_id
         template_id, version_name = versions.get(version_id, ("", ""))
@@ -145,7 +141,6 @@ def pools_of(workspaces: Iterable[Workspace], deployment: Deployment) -> tuple[P
         if preset is not None and not members and active.get(template_id) != version_id:
             continue  # an old version's preset without instances wants none
         name, organization = names.get(template_id, ("", ""))
-        newest = sorted(members, key=lambda w: known(w.created_at) or _LONG_AGO, reverse=True)
         made.append(
             Pool(
                 preset_id,
@@ -156,10 +151,31 @@ def pools_of(workspaces: Iterable[Workspace], deployment: Deployment) -> tuple[P
                 version_name,
                 organization,
                 bool(version_id) and active.get(template_id) == version_id,
-                tuple(newest),
+                tuple(members),
             )
         )
     return tuple(sorted(made, key=lambda p: (p.template_name, p.name, p.preset_id)))
+
+
+def _names(
+    census: Census, deployment: Deployment
+) -> tuple[dict[str, tuple[str, str]], dict[str, str], dict[str, tuple[str, str]]]:
+    """Name and organization by template, active version by template, template and name by version."""
+    names: dict[str, tuple[str, str]] = {}
+    active: dict[str, str] = {}
+    versions: dict[str, tuple[str, str]] = {}
+    for template_id, name, organization_id, active_version_id in census.marks("template"):
+        names.setdefault(template_id, (name, organization_id))
+        active.setdefault(template_id, active_version_id)
+    for version_id, template_id, name in census.marks("version"):
+        versions.setdefault(version_id, (template_id, name))
+    for template in (deployment.templates.value or {}).values():
+        names[template.id] = (template.name, template.organization_id)
+        active[template.id] = template.active_version_id
+        versions.setdefault(template.active_version_id, (template.id, ""))
+    for version in deployment.versions.values():
+        versions[version.id] = (version.template_id, version.name)
+    return names, active, versions
 
 
 def _presets(deployment: Deployment) -> dict[str, Preset]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from agentdash.triage.cases import Outcome, WorkspaceCase
-from agentdash.triage.clock import age_s, older, span_s, words
+from agentdash.triage.clock import ago, older, span_s, words
 from agentdash.triage.evidence import cause_of, clean_error, still_busy, terraform_errors
 from agentdash.triage.finding import Confidence, Evidence, Severity
 from agentdash.triage.rules.registry import workspace_rule
 from agentdash.triage.rules.wording import (
     build_errors,
     cause_of_text,
-    daemons_of,
     first_line,
 )
 
@@ -25,9 +24,9 @@ def reaped(case: WorkspaceCase) -> Outcome:
     if job.status != "failed" or not job.error.startswith(REAPED):
         return
     was_hung = "hung" in job.error[:80]
-    daemons = daemons_of(case.facts, case.workspace.organization_id) or ()
+    daemons = case.facts.daemons() or ()
     daemon = next((d for d in daemons if d.id == job.worker_id), None)
-    lines = case.facts.build_lines(case.build.id) or ()
+    lines = case.facts.build_lines() or ()
     last = next((ln for ln in reversed(lines) if ln.text.strip() and not ln.text.startswith(REAPED)), None)
     yield case.find(
         "B05",
@@ -54,20 +53,18 @@ def silent(case: WorkspaceCase) -> Outcome:
     job = case.job
     if job.status != "running" or not older(job.started_at, case.now, case.limits.build_silent_s):
         return
-    lines = case.facts.build_lines(case.build.id)
+    lines = case.facts.build_lines()
     if lines is None:
-        yield case.cannot(
-            "B06", case.facts.untold(case.facts.deployment.build_logs, case.build.id, "build log")
-        )
+        yield case.cannot("B06", case.facts.untold("build_logs", case.build.id, "build log"))
         return
     if job.logs_overflowed:
         return
     last = next((ln for ln in reversed(lines) if ln.at is not None), None)
     since = last.at if last is not None else job.started_at
     # The log may have been read a while ago: only silence up to then is known.
-    fact = case.facts.deployment.build_logs.get(case.build.id)
-    read_at = fact.at if fact is not None and fact.at is not None else case.now
-    if not older(since, min(case.now, read_at), case.limits.build_silent_s) or still_busy(lines) is not None:
+    read_at = case.facts.build_log_read_at()
+    then = case.now if read_at is None else case.now.not_after(read_at)
+    if not older(since, then, case.limits.build_silent_s) or still_busy(lines) is not None:
         return
     said = next((ln for ln in reversed(lines) if ln.text.strip()), None)
     stage = last.source_id if last is not None else ""
@@ -78,7 +75,7 @@ def silent(case: WorkspaceCase) -> Outcome:
         evidence=[
             case.build_proof("job.started_at", "build started", job.started_at),
             Evidence(said.at, said.text.strip(), f"build log: {said.source_id}") if said else None,
-            Evidence(None, f"no line for {words(age_s(since, case.now) or 0)}", "build log"),
+            Evidence(None, f"no line for {ago(since, case.now)}", "build log"),
         ],
     )
 
@@ -88,7 +85,7 @@ def one_resource(case: WorkspaceCase) -> Outcome:
     """One resource takes all the time."""
     if case.job.status != "running":
         return
-    busy = still_busy(case.facts.build_lines(case.build.id) or ())
+    busy = still_busy(case.facts.build_lines() or ())
     if busy is None:
         return
     usual = case.usual(f"resource:{busy.address}")
@@ -140,14 +137,10 @@ def terraform(case: WorkspaceCase) -> Outcome:
     if not is_failed(case) or case.build.transition != "start":
         return
     job = case.job
-    errors = terraform_errors(case.facts.build_lines(case.build.id) or ())
+    errors = terraform_errors(case.facts.build_lines() or ())
     cause = cause_of(errors) or cause_of_text(job.error)
     before = next(
-        (
-            b
-            for b in case.facts.builds(case.workspace) or ()
-            if b.number < case.build.number and b.transition == "start"
-        ),
+        (b for b in case.facts.builds() or () if b.number < case.build.number and b.transition == "start"),
         None,
     )
     proofs = [
@@ -212,7 +205,7 @@ def teardown(case: WorkspaceCase) -> Outcome:
                 evidence=[case.build_proof("job.status", text, since)],
             )
     elif job.status in ("failed", "canceled"):
-        errors = terraform_errors(case.facts.build_lines(build.id) or ())
+        errors = terraform_errors(case.facts.build_lines() or ())
         said = first_line(job.error)
         yield case.find(
             "B14",
@@ -256,7 +249,7 @@ def cancelled(case: WorkspaceCase) -> Outcome:
     if job.status != "failed" or job.canceled_at is None or job.error.startswith(REAPED):
         return
     took = span_s(job.canceled_at, job.completed_at)
-    lines = case.facts.build_lines(case.build.id) or ()
+    lines = case.facts.build_lines() or ()
     last = next((ln for ln in reversed(lines) if ln.text.strip()), None)
     yield case.find(
         "B16",

@@ -7,7 +7,7 @@ from datetime import timedelta
 from agentdash.state.model import PREBUILDS_USER_ID, Workspace
 from agentdash.triage.cases import AgentCase, Outcome, WorkspaceCase
 from agentdash.triage.claims import Claim
-from agentdash.triage.clock import age_s, known, older, span_s, within, words
+from agentdash.triage.clock import ago, known, older, span_s, within, words
 from agentdash.triage.evidence import cause_of, terraform_errors
 from agentdash.triage.finding import Confidence, Evidence, Severity
 from agentdash.triage.pools import is_eligible
@@ -36,7 +36,7 @@ def _may_be_claim(case: WorkspaceCase) -> bool:
 
 
 def _no_builds(case: WorkspaceCase) -> str:
-    return case.facts.untold(case.facts.deployment.builds, case.workspace.id, "builds of the workspace")
+    return case.facts.untold("builds", case.workspace.id, "builds of the workspace")
 
 
 @workspace_rule("C01", jobs=("pending", "running"), transitions=("start",))
@@ -54,15 +54,15 @@ def slow(case: WorkspaceCase) -> Outcome:
         if _may_be_claim(case):
             yield case.cannot("C01", _no_builds(case))
         return
-    took = age_s(since, case.now) or 0.0
+    is_alarming = older(since, case.now, case.limits.claim_alarm_s)
     usual = case.usual("build")
     yield case.find(
         "C01",
-        severity=Severity.FAILED if took > case.limits.claim_alarm_s else None,
+        severity=Severity.FAILED if is_alarming else None,
         since=since,
         evidence=[
             case.build_proof("job.created_at", "claimed", job.created_at),
-            case.build_proof("job.status", f"{job.status} for {words(took)}", since),
+            case.build_proof("job.status", f"{job.status} for {ago(since, case.now)}", since),
             Evidence(None, f"builds usually take {words(usual.median_s)}", "this template's builds")
             if usual
             else None,
@@ -80,7 +80,7 @@ def failed(case: WorkspaceCase) -> Outcome:
         if _may_be_claim(case):
             yield case.cannot("C02", _no_builds(case))
         return
-    errors = terraform_errors(case.facts.build_lines(case.build.id) or ())
+    errors = terraform_errors(case.facts.build_lines() or ())
     cause = cause_of(errors) or cause_of_text(job.error)
     yield case.find(
         "C02",
@@ -125,17 +125,15 @@ def compute_replaced(case: WorkspaceCase) -> Outcome:
     """The claim replaced the compute."""
     if not case.is_up or just_claimed(case) is None:
         return
-    fact = case.facts.deployment.timings.get(case.build.id)
-    if fact is None or fact.value is None:
-        yield case.cannot(
-            "C04", case.facts.untold(case.facts.deployment.timings, case.build.id, "timings of the claim")
-        )
+    timings = case.facts.timings()
+    if timings is None:
+        yield case.cannot("C04", case.facts.untold("timings", case.build.id, "timings of the claim"))
         return
     homes = {a.resource_id for a in case.roots}
     compute = {f"{r.type}.{r.name}" for r in case.build.resources if r.id in homes}
     moved = [
         t
-        for t in fact.value.provisioner
+        for t in timings.provisioner
         if t.stage == "apply"
         and t.action.lower() in ("create", "delete", "replace", "update+replace")
         and not t.name.startswith(_HARMLESS)
@@ -191,14 +189,16 @@ def one_token(case: WorkspaceCase) -> Outcome:
 @agent_rule("C06")
 def loop(case: AgentCase) -> Outcome:
     """A claimed workspace's agent starts over again and again."""
-    if not case.is_up or case.agent.parent_id is not None or not isinstance(case.claim, Claim):
+    if not case.is_up or case.agent.parent_id is not None:
         return
-    starts = case.facts.memory.starts.get(case.agent.key)
-    if starts is None or starts.build_id != case.build.id:
+    starts = case.facts.starts(case.agent.key)
+    if starts is None or starts.build_id != case.build.id or not starts.noticed:
+        return
+    if not isinstance(case.claim, Claim):
         return
     times = [at for at in starts.noticed if within(at, case.now, case.limits.reinit_loop_s)]
     if len(times) >= max(1, case.limits.reinit_loop_count):
-        server = case.facts.state.server.version
+        server = case.facts.server_version()
         version = version_of(server)
         is_mended = version is not None and version >= LOOP_FIXED
         yield case.find(
@@ -239,21 +239,16 @@ def passed_over(case: WorkspaceCase) -> Outcome:
         return
     if not within(build.created_at, case.now, PASSED_OVER_S):
         return
-    for pool in case.facts.pools:
-        if not pool.version_id or pool.version_id != build.template_version_id:
-            continue
+    for pool in case.facts.pools_of_version():
         witness = next((w for w in pool.prebuilds if _was_ready(w, case)), None)
         if witness is None:
             continue
         is_same = build.preset_id == pool.preset_id
-        given = case.facts.deployment.parameters.get(build.id)
-        values = dict(given.value) if given is not None and given.value is not None else None
+        given = case.facts.parameters()
+        values = None if given is None else dict(given)
         if not is_same and (build.preset_id is not None or values is None or pool.preset is None):
             if build.preset_id is None and values is None:
-                yield case.cannot(
-                    "C08",
-                    case.facts.untold(case.facts.deployment.parameters, build.id, "parameters of the build"),
-                )
+                yield case.cannot("C08", case.facts.untold("parameters", build.id, "parameters of the build"))
             continue
         wanted = dict(pool.preset.parameters) if pool.preset is not None else {}
         differ = _differences(wanted, values)

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from agentdash.state.model import LogLine
+from agentdash.state.model import Agent, LogLine
 from agentdash.triage.cases import AgentCase, Outcome, WorkspaceCase
+from agentdash.triage.census import STOPPING, is_never_seen
 from agentdash.triage.claims import Claim
-from agentdash.triage.clock import age_s, known, latest, older, within, words
+from agentdash.triage.clock import ago, known, latest, older, within, words
 from agentdash.triage.finding import Confidence, Evidence, Severity
 from agentdash.triage.rules.registry import agent_rule, workspace_rule
-from agentdash.triage.verdict import effective_status
 
-STOPPING = frozenset({"shutting_down", "shutdown_timeout", "shutdown_error"})
 FRAME_LASTS_S = 30.0
 """How long a frame of a watch may be believed without a reading, where the watch may have gone deaf (C09)."""
 
 
-def status_of(case: AgentCase) -> str:
+def status_of(agent: Agent, case: WorkspaceCase) -> str:
     """The agent's status now; a time limit that has passed since the reading counts."""
-    agent = case.agent
-    return agent.status if known(agent.created_at) is None else effective_status(agent, case.now)
+    limit_s = min(agent.connection_timeout_s, 10**9)
+    if agent.status != "connecting" or agent.first_connected_at is not None or limit_s <= 0:
+        return agent.status
+    return "timeout" if older(agent.created_at, case.now, limit_s) else agent.status
 
 
 def is_deaf(case: WorkspaceCase) -> bool:
     """C09: the last word came from a watch that may have gone deaf at a claim."""
-    seen = case.facts.state.seen.get(case.workspace.id)
+    seen = case.facts.seen()
     if seen is None or seen.via != "watch" or within(seen.at, case.facts.now, FRAME_LASTS_S):
         return False
     return case.workspace.is_prebuild or any(change.what == "owner" for change in case.history)
@@ -54,7 +55,7 @@ def is_never_connected(case: AgentCase) -> bool:
     return (
         case.is_up
         and case.agent.parent_id is None
-        and status_of(case) == "timeout"
+        and status_of(case.agent, case) == "timeout"
         and known(case.agent.first_connected_at) is None
         and not case.build.has_external_agent
     )
@@ -92,7 +93,7 @@ def _is_sibling_fault(case: AgentCase) -> bool:
 def slow_to_connect(case: AgentCase) -> Outcome:
     """Waits to connect, still within its limit."""
     agent = case.agent
-    if not case.is_up or agent.parent_id is not None or status_of(case) != "connecting":
+    if not case.is_up or agent.parent_id is not None or status_of(agent, case) != "connecting":
         return
     if (
         known(agent.first_connected_at) is not None
@@ -100,17 +101,18 @@ def slow_to_connect(case: AgentCase) -> Outcome:
         or _is_sibling_fault(case)
     ):
         return
-    waited = age_s(agent.created_at, case.now)
-    if waited is None or (agent.connection_timeout_s <= 0 and waited > case.limits.no_timeout_s):
+    if agent.connection_timeout_s <= 0 and older(agent.created_at, case.now, case.limits.no_timeout_s):
         return
     usual = case.usual(f"connect:{agent.name}")
-    is_late = waited > case.limits.connect_warn_s
-    is_unusual = usual is not None and waited > max(10.0, case.limits.slow_factor * usual.median_s)
+    is_late = older(agent.created_at, case.now, case.limits.connect_warn_s)
+    is_unusual = usual is not None and older(
+        agent.created_at, case.now, max(10.0, case.limits.slow_factor * usual.median_s)
+    )
     if not is_late and not is_unusual:
         return
-    if is_late and usual is not None and waited <= usual.p95_s:
+    if is_late and usual is not None and not older(agent.created_at, case.now, usual.p95_s):
         return  # machines that boot slowly are no news here
-    text = f"waits for {words(waited)}"
+    text = f"waits for {ago(agent.created_at, case.now)}"
     if usual is not None:
         text += f", usually {words(usual.median_s)}"
     if agent.connection_timeout_s > 0:
@@ -153,23 +155,14 @@ def never_connected(case: AgentCase) -> Outcome:
 
 def _siblings(case: AgentCase) -> str:
     """How the same agent fares in other workspaces of the version."""
-    version = case.build.template_version_id
-    others = [
-        agent
-        for workspace in case.facts.by_version.get(version, ())
-        if workspace.id != case.workspace.id
-        for agent in workspace.agents
-        if agent.name == case.agent.name and agent.parent_id is None
-    ]
-    if not others:
-        return ""
-    bad = sum(known(a.first_connected_at) is None and a.status == "timeout" for a in others)
-    return f"{bad} of {len(others)} others of this version never connected either"
+    bad, others = case.facts.connected(case.agent.name)
+    own = [a for a in case.roots if a.name == case.agent.name]
+    bad, others = bad - sum(map(is_never_seen, own)), others - len(own)
+    return f"{bad} of {others} others of this version never connected either" if others > 0 else ""
 
 
 def _server_codes(case: AgentCase) -> tuple[str, ...]:
-    report = case.facts.deployment.health.value
-    return () if report is None else report.codes()
+    return case.facts.health_codes()
 
 
 @agent_rule("A03", statuses=("connecting",))
@@ -243,15 +236,14 @@ def lost(case: AgentCase) -> Outcome:
             yield case.cannot("A05", "the watch was opened for another owner: wait for the next reading")
         return
     since = lost_at(case)
-    age = age_s(since, case.now)
-    if age is None:
-        return
+    is_gone = older(since, case.now, case.limits.lost_s)
+    if not is_gone and not within(since, case.now, case.limits.lost_s):
+        return  # not known since when
     claim = case.claim
     is_fresh_claim = isinstance(claim, Claim) and within(claim.at, case.now, case.limits.claim_alarm_s)
-    if is_fresh_claim and age <= case.limits.lost_claim_grace_s:
+    if is_fresh_claim and not older(since, case.now, case.limits.lost_claim_grace_s):
         return  # a claimed agent starts over
     agent = case.agent
-    is_gone = age > case.limits.lost_s
     last = _last_line(case)
     yield case.find(
         "A05",
@@ -269,12 +261,12 @@ def lost(case: AgentCase) -> Outcome:
 
 
 def _last_line(case: AgentCase) -> LogLine | None:
-    lines = case.facts.agent_lines(case.agent) or ()
+    lines = case.facts.agent_lines(case.agent.id) or ()
     return next((ln for ln in reversed(lines) if ln.text.strip()), None)
 
 
 def _last_vitals(case: AgentCase) -> list[Evidence]:
-    detail = case.facts.state.details.get(case.agent.id)
+    detail = case.facts.detail(case.agent.id)
     items = case.agent.metadata
     if detail is not None and detail.metadata.value:
         items = detail.metadata.value
@@ -304,17 +296,11 @@ def no_agent(case: WorkspaceCase) -> Outcome:
         return
     if not case.build.has_lists:
         return
-    others = [
-        bool(w.agents)
-        for w in case.facts.state.workspaces.values()
-        if w.id != workspace.id
-        and w.template_id == workspace.template_id
-        and w.build.status == "running"
-        and workspace.template_id
-    ]
-    if len(others) >= 3 and not any(others):
+    with_agents, others = case.facts.running() if workspace.template_id else (0, 0)
+    others -= case.build.status == "running"
+    if others >= 3 and not with_agents:
         return  # a template without compute
-    is_sure = any(others) and bool(case.build.resources)
+    is_sure = with_agents > 0 and bool(case.build.resources)
     made = ", ".join(f"{r.type} {r.name}" for r in case.build.resources[:4]) or "nothing"
     yield case.find(
         "A07",

@@ -9,13 +9,13 @@ from __future__ import annotations
 from agentdash.state.freshness import Fact, Freshness
 from agentdash.state.model import Container, Containers, Devcontainer, LogLine, Script
 from agentdash.triage.cases import AgentCase, Outcome
-from agentdash.triage.clock import age_s, latest, older, words
+from agentdash.triage.clock import ago, latest, older
 from agentdash.triage.evidence import DevcontainerEnd, devcontainer_end, telling_line
 from agentdash.triage.finding import Confidence, Evidence, Severity
 from agentdash.triage.memory import UNANSWERED, Held
 from agentdash.triage.rules.connect import is_deaf
 from agentdash.triage.rules.registry import agent_rule
-from agentdash.triage.rules.running import is_starting, starting_s, unfinished
+from agentdash.triage.rules.running import has_started_for, is_starting, unfinished
 from agentdash.triage.starts import is_last_run, start_began
 
 FOLDER_LABEL = "devcontainer.local_folder"
@@ -23,7 +23,7 @@ FOLDER_LABEL = "devcontainer.local_folder"
 
 def containers_fact(case: AgentCase) -> Fact[Containers] | None:
     """Containers of a root agent, if they were asked for. A sub-agent is never asked."""
-    detail = case.facts.state.details.get(case.agent.id)
+    detail = case.facts.detail(case.agent.id)
     return None if detail is None or case.agent.parent_id is not None else detail.containers
 
 
@@ -48,7 +48,7 @@ def is_of_template(case: AgentCase, devcontainer: Devcontainer) -> bool:
 
 
 def _held(case: AgentCase, devcontainer: Devcontainer) -> Held | None:
-    held = case.facts.memory.devcontainers.get(f"{case.agent.key} {devcontainer.workspace_folder}")
+    held = case.facts.held(f"{case.agent.key} {devcontainer.workspace_folder}")
     return held if held is not None and held.what == devcontainer.status else None
 
 
@@ -57,7 +57,7 @@ def _lines(case: AgentCase, name: str) -> tuple[LogLine, ...]:
     wanted = f"Dev Container ({name})"
     source = next((s.id for s in case.agent.log_sources if s.name == wanted), None)
     row = next((s.source_id for s in rows(case) if s.name == wanted), None)
-    return case.facts.agent_lines(case.agent, source or row or "\0") or ()
+    return case.facts.agent_lines(case.agent.id, source or row or "\0") or ()
 
 
 def _bare(name: str) -> str:
@@ -93,8 +93,7 @@ def starting_for_ever(case: AgentCase) -> Outcome:
                 ],
             )
             return
-    took = starting_s(case)
-    if not is_starting(case) or waits_for_scripts or took is None or took <= limit:
+    if not is_starting(case) or waits_for_scripts or not has_started_for(case, limit):
         return
     open_rows = [s for s in rows(case) if s.status is None or is_last_run(case.agent, s, case.agent_history)]
     if open_rows:
@@ -191,7 +190,7 @@ def runs_with_error(case: AgentCase) -> Outcome:
             continue
         container = devcontainer.container.id if devcontainer.container is not None else ""
         key = f"{case.agent.key} {devcontainer.workspace_folder} {container}"
-        error = devcontainer.error or case.facts.memory.errors.get(key, "")
+        error = devcontainer.error or case.facts.carried_error(key)
         if error:
             yield case.find(
                 "D03",
@@ -299,7 +298,7 @@ def sub_agent_gone(case: AgentCase) -> Outcome:
 
 def _home(case: AgentCase, parent_id: str) -> Devcontainer | None:
     """The devcontainer of a sub-agent, if its parent's list was read."""
-    detail = case.facts.state.details.get(parent_id)
+    detail = case.facts.detail(parent_id)
     found = detail.containers.value if detail is not None else None
     if found is None:
         return None
@@ -359,7 +358,7 @@ def stopped(case: AgentCase) -> Outcome:
         if older(held.since, case.facts.now, case.limits.devcontainer_stopped_s):
             own = devcontainer.container
             engine = Evidence(None, own.status, "devcontainers.container.status") if own else None
-            took = words(age_s(held.since, case.facts.now) or 0)
+            took = ago(held.since, case.facts.now)
             yield case.find(
                 "D11",
                 title=f"Devcontainer {devcontainer.name} is stopped",

@@ -6,17 +6,16 @@ from collections import Counter
 
 from agentdash.state.freshness import StreamState
 from agentdash.triage.cases import AgentCase, Case, Outcome
+from agentdash.triage.census import STOPPING
 from agentdash.triage.clock import older, words
 from agentdash.triage.finding import Confidence, Evidence, Severity, Subject
 from agentdash.triage.memory import is_unanswered
-from agentdash.triage.rules.connect import STOPPING
 from agentdash.triage.rules.registry import agent_rule, deployment_rule
 from agentdash.triage.rules.running import connected_since
 
 REFUSED_UPGRADE = frozenset({200, 400, 426, 501, 502, 503, 504})
 LEAST_AGE_S = 5.0
 """A stream cut sooner was refused rather than limited."""
-FEW = 3
 
 
 @agent_rule("N01", statuses=("connected",))
@@ -33,8 +32,8 @@ def no_relay(case: AgentCase) -> Outcome:
     if not older(since, case.now, limit if is_exact else 5 * limit):
         return
     if not agent.latency:
-        told, connected = case.facts.relays_reported
-        if told == 0 and connected > FEW:
+        is_any_told, are_many = case.facts.relays_reported()
+        if are_many and not is_any_told:
             yield case.cannot("N01", "relays: no agent of this server reports any")
             return
     names = ", ".join(region.region for region in agent.latency[:4])
@@ -124,15 +123,14 @@ def cut_at_age(case: Case) -> Outcome:
 def does_not_answer(case: AgentCase) -> Outcome:
     """Says connected, does not answer."""
     agent = case.agent
-    detail = case.facts.state.details.get(agent.id)
+    detail = case.facts.detail(agent.id)
     if detail is None or not case.is_up or agent.status != "connected" or agent.lifecycle != "ready":
         return
     bad = [fact for fact in (detail.ports, detail.containers) if is_unanswered(fact)]
-    count = max(len(bad), len(case.facts.memory.unanswered.get(agent.key, ())))
+    count = max(len(bad), len(case.facts.unanswered(agent.key)))
     if not bad or count < 2:
         return
-    report = case.facts.deployment.health.value
-    codes = [c for c in report.codes() if c.startswith("EDERP")] if report is not None else []
+    codes = [c for c in case.facts.health_codes() if c.startswith("EDERP")]
     yield case.find(
         "N06",
         causes=[f"the deployment's health check says {' '.join(codes)}"] if codes else (),

@@ -155,8 +155,8 @@ def short_since(case: PoolCase) -> tuple[datetime | None, bool]:
         return watched, True
     claims = [
         w.build.created_at
-        for w in case.facts.state.workspaces.values()
-        if not w.is_prebuild and w.build.preset_id == case.pool.preset_id
+        for w in case.facts.census.of_preset.get(case.pool.preset_id, {}).values()
+        if not w.is_prebuild
     ]
     version = case.facts.version(case.pool.version_id)
     return (
@@ -176,7 +176,7 @@ def _is_short_for_long(case: PoolCase) -> tuple[datetime | None, bool] | None:
     if backing_off(case) or is_hard_limited(case):
         return None
     since, is_watched = short_since(case)
-    limit = case.limits.pool_short_intervals * case.facts.config.interval_s
+    limit = case.limits.pool_short_intervals * case.facts.config().interval_s
     return (since, is_watched) if older(since, case.now, limit) else None
 
 
@@ -218,7 +218,7 @@ def _failures(case: PoolCase) -> list[Workspace]:
     """Failed ones among the newest so many start builds, within the hour the reconciler looks back."""
     wanted = case.pool.desired or 0
     newest = case.pool.newest_starts[: max(0, wanted)]
-    lookback = case.facts.config.lookback_s
+    lookback = case.facts.config().lookback_s
     return [
         w for w in newest if w.build.job.status == "failed" and within(w.build.created_at, case.now, lookback)
     ]
@@ -234,7 +234,7 @@ def backoff(case: PoolCase) -> Outcome:
     """Waits after failures."""
     if not backing_off(case):
         return
-    config = case.facts.config
+    config = case.facts.config()
     wanted = case.pool.desired or 0
     newest = latest(*(w.build.created_at for w in case.pool.newest_starts[:wanted]))
     failed = [
@@ -275,7 +275,7 @@ def _shared_error(failed: list[Workspace]) -> str:
 
 def is_hard_limited(case: PoolCase) -> bool:
     """P05: the newest three start builds all failed."""
-    limit = case.facts.config.hard_limit
+    limit = case.facts.config().hard_limit
     newest = case.pool.newest_starts[: max(0, limit)]
     return (
         case.pool.is_active
@@ -290,7 +290,7 @@ def hard_limited(case: PoolCase) -> Outcome:
     """Stopped after three failures in a row."""
     if not is_hard_limited(case):
         return
-    failed = list(case.pool.newest_starts[: case.facts.config.hard_limit])
+    failed = list(case.pool.newest_starts[: case.facts.config().hard_limit])
     canceled = sum(w.build.job.canceled_at is not None for w in failed)
     same = _shared_error(failed)
     count = len(failed)
@@ -320,7 +320,7 @@ def refused(case: PoolCase) -> Outcome:
     version = case.facts.version(case.pool.version_id)
     if found is None or version is None:
         return
-    if any(w.build.preset_id == case.pool.preset_id for w in case.facts.state.workspaces.values()):
+    if case.pool.preset_id in case.facts.census.of_preset:
         return  # somebody claimed one: it was made all right
     yield case.find(
         "P06",
@@ -361,14 +361,14 @@ def empty(case: PoolCase) -> Outcome:
         return
     cold = [
         w
-        for w in case.facts.state.workspaces.values()
+        for w in case.facts.census.of_preset.get(pool.preset_id, {}).values()
         if not w.is_prebuild
         and w.build.number == 1
-        and w.build.preset_id == pool.preset_id
         and w.build.initiator_id
         and w.build.initiator_id != PREBUILDS_USER_ID
         and within(w.build.created_at, case.now, HOUR_S)
     ]
+    cold.sort(key=lambda w: w.id)
     since = case.facts.memory.empty.get(pool.preset_id)
     first = min((at for w in cold if (at := known(w.build.created_at))), default=None)
     is_watched = older(since, case.now, case.limits.pool_empty_s)

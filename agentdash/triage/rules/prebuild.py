@@ -8,31 +8,14 @@ from agentdash.api.schema import Lifecycle
 from agentdash.state.model import PREBUILDS_USER_ID, Agent
 from agentdash.triage.cases import Outcome, WorkspaceCase
 from agentdash.triage.clock import known, latest, older
-from agentdash.triage.facts import Facts
 from agentdash.triage.finding import Confidence, Evidence, Severity
 from agentdash.triage.pools import is_eligible
-from agentdash.triage.rules.connect import is_deaf
+from agentdash.triage.rules.connect import is_deaf, status_of
 from agentdash.triage.rules.queue import QUOTA
 from agentdash.triage.rules.registry import workspace_rule
 from agentdash.triage.rules.wording import first_line
-from agentdash.triage.verdict import effective_status
 
 _NEVER_READY = frozenset({"start_error", "start_timeout"})
-
-
-def promoted_before(facts: Facts, active_version_id: str) -> tuple[datetime | None, bool]:
-    """A time by which the active version was active, and whether that is proven by a prebuild made of it."""
-    made = [
-        w.created_at
-        for pool in facts.pools
-        if pool.version_id == active_version_id
-        for w in pool.prebuilds
-        if known(w.created_at) is not None
-    ]
-    if made:
-        return min(at for at in made if at is not None), True
-    version = facts.version(active_version_id)
-    return (None if version is None else version.created_at), False
 
 
 def _is_not_ready(agent: Agent) -> bool:
@@ -74,11 +57,11 @@ def never_ready(case: WorkspaceCase) -> Outcome:
 def _has_timed_out(agent: Agent, case: WorkspaceCase) -> bool:
     if known(agent.created_at) is None or known(agent.first_connected_at) is not None:
         return False
-    return effective_status(agent, case.now) == "timeout"
+    return status_of(agent, case) == "timeout"
 
 
 def _same_state(case: WorkspaceCase, agent: Agent) -> str:
-    pool = next((p for p in case.facts.pools if p.preset_id == case.build.preset_id), None)
+    pool = case.facts.pool()
     others = [w for w in pool.running if w.id != case.workspace.id] if pool is not None else []
     alike = sum(
         any(a.name == agent.name and a.lifecycle == agent.lifecycle for a in w.agents) for w in others
@@ -155,15 +138,15 @@ def old_version(case: WorkspaceCase) -> Outcome:
         return
     if build.template_version_id == active:
         return
-    pool = next((p for p in case.facts.pools if p.preset_id == build.preset_id), None)
-    promoted, is_proven = promoted_before(case.facts, active)
+    pool = case.facts.pool()
+    promoted, is_proven = case.facts.promoted(active)
     if promoted is None:
         yield case.cannot("P14", "when the active version was promoted is not known")
         return
     removed = _removed_since(case, promoted)
     is_last = pool is not None and len(pool.running) == 1
     rule = "P12" if removed and is_last else "P14"
-    limit = case.limits.pool_left_intervals * case.facts.config.interval_s
+    limit = case.limits.pool_left_intervals * case.facts.config().interval_s
     if not older(promoted, case.now, case.limits.old_version_s if rule == "P12" else limit):
         return
     yield case.find(
@@ -184,20 +167,7 @@ def old_version(case: WorkspaceCase) -> Outcome:
 
 def _removed_since(case: WorkspaceCase, promoted: datetime) -> datetime | None:
     """When a younger prebuild of the template was removed since, by the provisioner jobs."""
-    made = known(case.workspace.created_at)
-    gone = [
-        job.completed_at
-        for fact in case.facts.deployment.jobs.values()
-        for job in fact.value or ()
-        if job.initiator_id == PREBUILDS_USER_ID
-        and job.transition == "delete"
-        and job.status == "succeeded"
-        and job.template_name == case.workspace.template_name
-        and job.completed_at is not None
-        and job.completed_at >= promoted
-        and made is not None
-    ]
-    return latest(*gone)
+    return None if known(case.workspace.created_at) is None else case.facts.removed(promoted)
 
 
 @workspace_rule("P15", jobs=("failed", "canceled"), transitions=("delete",))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from agentdash.state.model import PREBUILDS_USER_ID
 from agentdash.triage.cases import Case, Outcome, WorkspaceCase
-from agentdash.triage.clock import age_s, older, words
+from agentdash.triage.clock import after, ahead, left, older
 from agentdash.triage.finding import Evidence, Severity, Subject
 from agentdash.triage.rules.registry import deployment_rule, workspace_rule
-from agentdash.triage.rules.wording import daemons_of, tags_words, version_of
+from agentdash.triage.rules.wording import tags_words, version_of
 
 QUOTA = "INSUFFICIENT_QUOTA"
 _STANDING = frozenset({"pending", "running"})
@@ -18,9 +18,9 @@ def is_queued(case: WorkspaceCase) -> bool:
     return case.job.status == "pending" and case.build.status == "pending"
 
 
-def queued_s(case: WorkspaceCase) -> float:
-    """Seconds it has waited; 0 if that is not known."""
-    return age_s(case.job.created_at or case.build.created_at, case.now) or 0.0
+def has_waited(case: WorkspaceCase, limit_s: float) -> bool:
+    """Whether it is known to have waited longer."""
+    return older(case.job.created_at or case.build.created_at, case.now, limit_s)
 
 
 def _queue_proof(case: WorkspaceCase) -> Evidence:
@@ -33,29 +33,29 @@ def has_no_daemon(case: WorkspaceCase) -> bool:
     matched = case.build.matched
     return (
         is_queued(case)
-        and queued_s(case) > case.limits.queue_grace_s
+        and has_waited(case, case.limits.queue_grace_s)
         and matched is not None
         and matched.count == 0
-        and case.facts.sees_daemons(case.workspace.organization_id)
+        and case.facts.sees_daemons()
     )
 
 
 def has_stale_daemons(case: WorkspaceCase) -> bool:
     """B02: those that have its tags have not been seen for long."""
     matched = case.build.matched
-    if not is_queued(case) or queued_s(case) <= case.limits.queue_grace_s or matched is None:
+    if not is_queued(case) or not has_waited(case, case.limits.queue_grace_s) or matched is None:
         return False
     if matched.count <= 0:
         return False
     return matched.available == 0 or older(
-        matched.most_recently_seen, case.facts.read_at(case.workspace), case.limits.daemon_stale_s
+        matched.most_recently_seen, case.facts.read, case.limits.daemon_stale_s
     )
 
 
 def is_behind_others(case: WorkspaceCase) -> bool:
     """B03: more jobs than daemons."""
     matched = case.build.matched
-    if not is_queued(case) or queued_s(case) <= case.limits.queue_long_s:
+    if not is_queued(case) or not has_waited(case, case.limits.queue_long_s):
         return False
     if has_no_daemon(case) or has_stale_daemons(case):
         return False
@@ -69,7 +69,7 @@ def is_behind_others(case: WorkspaceCase) -> bool:
 
 def _free_daemons(case: WorkspaceCase) -> int | None:
     """Daemons that could take the job now; None if that is not known. Busy ones count as available on the wire."""
-    daemons = daemons_of(case.facts, case.workspace.organization_id)
+    daemons = case.facts.daemons()
     if daemons is None:
         return None
     wanted = dict(case.job.tags)
@@ -83,12 +83,12 @@ def no_daemon(case: WorkspaceCase) -> Outcome:
     """Queued, and nobody has its tags."""
     matched = case.build.matched
     if not has_no_daemon(case):
-        if is_queued(case) and queued_s(case) > case.limits.queue_grace_s and matched and matched.count == 0:
+        if is_queued(case) and has_waited(case, case.limits.queue_grace_s) and matched and matched.count == 0:
             yield case.cannot(
                 "B01", "a count of 0 means nothing: this account may not see provisioner daemons"
             )
         return
-    daemons = daemons_of(case.facts, case.workspace.organization_id) or ()
+    daemons = case.facts.daemons() or ()
     proofs = [
         _queue_proof(case),
         case.build_proof("matched_provisioners.count", "0 provisioner daemons have its tags"),
@@ -115,7 +115,7 @@ def stale_daemons(case: WorkspaceCase) -> Outcome:
         case.build_proof("matched_provisioners.most_recently_seen", "last seen", seen) if seen else None,
         *(
             Evidence(d.last_seen_at, f"{d.name} {d.status or 'last seen'} {d.version}", "provisionerdaemons")
-            for d in (daemons_of(case.facts, case.workspace.organization_id) or ())[:4]
+            for d in (case.facts.daemons() or ())[:4]
         ),
     ]
     yield case.find("B02", since=case.job.created_at, evidence=proofs)
@@ -128,10 +128,10 @@ def behind_others(case: WorkspaceCase) -> Outcome:
         return
     job = case.job
     is_human = case.build.initiator_id != PREBUILDS_USER_ID
-    is_long = queued_s(case) > case.limits.queue_alarm_s
+    is_long = has_waited(case, case.limits.queue_alarm_s)
     busy = [
         Evidence(None, f"{d.name} works on {d.current_job.template_name}", "provisionerdaemons.current_job")
-        for d in daemons_of(case.facts, case.workspace.organization_id) or ()
+        for d in case.facts.daemons() or ()
         if d.current_job is not None
     ]
     yield case.find(
@@ -150,11 +150,15 @@ def behind_others(case: WorkspaceCase) -> Outcome:
 @workspace_rule("B04", jobs=("pending",))
 def will_be_reaped(case: WorkspaceCase) -> Outcome:
     """Queued for so long that the server will end it."""
-    waited = queued_s(case)
-    if not is_queued(case) or not case.limits.reap_warning_s < waited <= 2 * case.limits.reap_s:
+    limits = case.limits
+    if not is_queued(case) or not has_waited(case, limits.reap_warning_s):
         return
-    left = case.limits.reap_s - waited
-    text = f"ended by the server in {words(left)}" if left > 0 else "due to be ended by the server"
+    if has_waited(case, 2 * limits.reap_s):
+        return
+    due = after(case.job.created_at or case.build.created_at, limits.reap_s)
+    text = "due to be ended by the server"
+    if due is not None and ahead(due, case.now):
+        text = f"ended by the server in {left(due, case.now)}"
     extra = " (counts as a failure of the pool)" if case.workspace.is_prebuild else ""
     yield case.find(
         "B04",
@@ -170,7 +174,7 @@ def versions_differ(case: Case) -> Outcome:
     if server is None:
         return
     for organization in sorted(case.facts.deployment.daemons):
-        for daemon in daemons_of(case.facts, organization) or ():
+        for daemon in case.facts.daemons(organization) or ():
             theirs = version_of(daemon.version)
             if theirs is None or theirs[:2] == server[:2] or daemon.status == "offline":
                 continue
@@ -188,7 +192,7 @@ def wrong_pool(case: Case) -> Outcome:
     """Jobs of prebuilds and daemons set aside for them do not agree."""
     for organization in sorted(case.facts.deployment.jobs):
         jobs = case.facts.deployment.jobs[organization].value or ()
-        daemons = daemons_of(case.facts, organization)
+        daemons = case.facts.daemons(organization)
         if daemons is None:
             continue
         set_aside = [d for d in daemons if d.tags.get("is_prebuild") == "true"]

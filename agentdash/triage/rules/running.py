@@ -7,7 +7,7 @@ from datetime import datetime
 
 from agentdash.state.model import LogLine, Script
 from agentdash.triage.cases import AgentCase, WorkspaceCase
-from agentdash.triage.clock import age_s, known, latest
+from agentdash.triage.clock import known, latest, older
 from agentdash.triage.evidence import Telling, telling_line
 from agentdash.triage.finding import Evidence, Severity
 from agentdash.triage.starts import is_last_run, is_second_start, start_began
@@ -21,9 +21,9 @@ def is_starting(case: AgentCase) -> bool:
     return case.is_up and case.agent.status == "connected" and case.agent.lifecycle == "starting"
 
 
-def starting_s(case: AgentCase) -> float | None:
-    """Seconds since this start began, by the server's clock; None if that is not known."""
-    return age_s(start_began(case.agent, case.agent_history), case.now)
+def has_started_for(case: AgentCase, limit_s: float) -> bool:
+    """Whether this start is known to last longer, by the server's clock."""
+    return older(start_began(case.agent, case.agent_history), case.now, limit_s)
 
 
 def start_limit_s(case: AgentCase) -> float:
@@ -88,8 +88,8 @@ def _ended(case: AgentCase, script: Script) -> datetime | None:
     seen = next((c.at for c in reversed(case.agent_history) if c.what == f"script:{script.name}"), None)
     if seen is not None:
         return seen
-    fact = case.facts.deployment.timings.get(case.build.id)
-    for timing in fact.value.scripts if fact is not None and fact.value is not None else ():
+    timings = case.facts.timings()
+    for timing in timings.scripts if timings is not None else ():
         if timing.agent_id == case.agent.id and timing.name == script.name:
             return timing.ended_at
     return None

@@ -7,7 +7,7 @@ import re
 from agentdash.state.freshness import Freshness
 from agentdash.state.model import MetadataItem
 from agentdash.triage.cases import AgentCase, Outcome, WorkspaceCase
-from agentdash.triage.clock import known, older, span_s, within, words
+from agentdash.triage.clock import ahead, known, left, older, span_s, within, words
 from agentdash.triage.finding import Confidence, Evidence, Severity
 from agentdash.triage.rules.registry import agent_rule, workspace_rule
 from agentdash.triage.rules.running import connected_since
@@ -20,7 +20,7 @@ _FRESH_S = 120.0
 
 def metadata_of(case: AgentCase) -> tuple[MetadataItem, ...]:
     """Metadata read of late; empty if there is none, or it is old."""
-    detail = case.facts.state.details.get(case.agent.id)
+    detail = case.facts.detail(case.agent.id)
     if detail is not None and detail.metadata.value:
         fact = detail.metadata
         is_fresh = fact.freshness is Freshness.LIVE or within(fact.at, case.facts.now, _FRESH_S)
@@ -70,13 +70,11 @@ def dormant(case: WorkspaceCase) -> Outcome:
     workspace = case.workspace
     if workspace.is_prebuild or known(workspace.dormant_at) is None:
         return
-    left = None
-    if known(workspace.deleting_at) is not None and workspace.deleting_at is not None:
-        left = (workspace.deleting_at - case.now).total_seconds()
-    is_soon = left is not None and left < case.limits.deleting_soon_s
+    due = known(workspace.deleting_at)
+    is_soon = due is not None and not ahead(due, case.now, case.limits.deleting_soon_s)
     when = ""
-    if left is not None:
-        when = f"deleted in {words(left)}" if left > 0 else "due to be deleted"
+    if due is not None:
+        when = f"deleted in {left(due, case.now)}" if ahead(due, case.now) else "due to be deleted"
     yield case.find(
         "R03",
         severity=Severity.UNUSABLE if is_soon else None,
@@ -97,11 +95,9 @@ def stops_soon(case: WorkspaceCase) -> Outcome:
         not case.is_up
         or case.workspace.is_prebuild
         or build.deadline is None
-        or known(build.deadline) is None
+        or not ahead(build.deadline, case.now)
+        or ahead(build.deadline, case.now, case.limits.stops_soon_s)
     ):
-        return
-    left = (build.deadline - case.now).total_seconds()
-    if not 0 < left <= case.limits.stops_soon_s:
         return
     is_last = known(build.max_deadline) is not None and span_s(build.deadline, build.max_deadline) in (
         None,
@@ -109,8 +105,10 @@ def stops_soon(case: WorkspaceCase) -> Outcome:
     )
     yield case.find(
         "R04",
-        severity=Severity.DEGRADED if left < case.limits.stops_very_soon_s else None,
-        title=f"Workspace stops in {words(left)}",
+        severity=None
+        if ahead(build.deadline, case.now, case.limits.stops_very_soon_s)
+        else Severity.DEGRADED,
+        title=f"Workspace stops in {left(build.deadline, case.now)}",
         evidence=[
             case.build_proof("deadline", "autostop", build.deadline),
             case.build_proof("max_deadline", "it cannot be extended", build.max_deadline)
@@ -123,7 +121,7 @@ def stops_soon(case: WorkspaceCase) -> Outcome:
 @agent_rule("R05", statuses=("connected",), is_on_screen=True)
 def full(case: AgentCase) -> Outcome:
     """Out of memory or disk, by the looks of it."""
-    detail = case.facts.state.details.get(case.agent.id)
+    detail = case.facts.detail(case.agent.id)
     if not case.is_up or case.agent.status != "connected" or detail is None:
         return
     count = max(1, int(case.limits.full_readings))
@@ -168,7 +166,7 @@ def restart_loop(case: AgentCase) -> Outcome:
     """The agent restarts in a loop."""
     if not case.is_up:
         return
-    starts = case.facts.memory.starts.get(case.agent.key)
+    starts = case.facts.starts(case.agent.key)
     times = list(starts.noticed) if starts is not None and starts.build_id == case.build.id else []
     if not times:
         for change in case.agent_history:
@@ -206,9 +204,9 @@ def clock_skew(case: AgentCase) -> Outcome:
         ]
     if started is not None and ready is not None and (started - ready).total_seconds() > 1:
         proofs.append(case.proof("ready_at", "ready before it started", ready))
-    fact = case.facts.deployment.timings.get(case.build.id)
-    for timing in fact.value.scripts if fact is not None and fact.value is not None else ():
-        if timing.agent_id == agent.id and (timing.ended_at - case.facts.now).total_seconds() > limit:
+    timings = case.facts.timings()
+    for timing in timings.scripts if timings is not None else ():
+        if timing.agent_id == agent.id and ahead(timing.ended_at, case.facts.now, limit):
             proofs.append(Evidence(timing.ended_at, f"{timing.name} ended in the future", "timings"))
             break
     if proofs:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from agentdash.state.model import Script
 from agentdash.triage.cases import AgentCase, Outcome, PoolCase, WorkspaceCase
 from agentdash.triage.claims import Claim
-from agentdash.triage.clock import known, older, span_s, within, words
+from agentdash.triage.clock import ago, known, older, span_s, within, words
 from agentdash.triage.evidence import waits_for_unit
 from agentdash.triage.finding import Confidence, Evidence, Finding, Severity
 from agentdash.triage.rules.registry import agent_rule, pool_rule, workspace_rule
 from agentdash.triage.rules.running import (
     connected_since,
     failed_scripts,
+    has_started_for,
     is_starting,
     last_line,
     lifecycle_at,
     script_proofs,
     start_limit_s,
-    starting_s,
     telling,
     unfinished,
     worse,
@@ -44,8 +44,7 @@ def runs_on(case: AgentCase) -> Outcome:
 
 def is_running_on(case: AgentCase) -> bool:
     """S01: longer than it may, with a script that has not ended, or with nothing to see at all."""
-    took = starting_s(case)
-    if not is_starting(case) or took is None or took <= start_limit_s(case):
+    if not is_starting(case) or not has_started_for(case, start_limit_s(case)):
         return False
     return bool(unfinished(case)) or not any(s.is_devcontainer for s in case.agent.scripts)
 
@@ -144,18 +143,16 @@ def _is_unexplained(case: AgentCase) -> bool:
 
 
 def _others_failing(case: AgentCase, script: Script) -> str:
-    version = case.build.template_version_id
-    others = [
-        found.status
-        for w in case.facts.by_version.get(version, ())
-        if w.id != case.workspace.id
-        for a in w.agents
+    bad, others = case.facts.ran(case.agent.name, script.name)
+    own = [
+        s.status
+        for a in case.workspace.agents
         if a.name == case.agent.name
-        for found in a.scripts
-        if found.name == script.name and found.status is not None
+        for s in a.scripts
+        if s.name == script.name and s.status is not None
     ]
-    bad = sum(status == "exit_failure" for status in others)
-    return f"fails on {bad} of {len(others)} others of this version" if others else ""
+    bad, others = bad - own.count("exit_failure"), others - len(own)
+    return f"fails on {bad} of {others} others of this version" if others > 0 else ""
 
 
 @agent_rule("S04")
@@ -219,10 +216,7 @@ def never_starts(case: AgentCase) -> Outcome:
     if not older(since, case.now, limit):
         return
     if claim is True:
-        yield case.cannot(
-            "C03",
-            case.facts.untold(case.facts.deployment.builds, case.workspace.id, "builds of the workspace"),
-        )
+        yield case.cannot("C03", case.facts.untold("builds", case.workspace.id, "builds of the workspace"))
     yield case.find(
         "S06",
         since=since,
@@ -240,13 +234,12 @@ def never_starts(case: AgentCase) -> Outcome:
 @agent_rule("S07", statuses=("connected",), lifecycles=("starting",))
 def logins_wait(case: AgentCase) -> Outcome:
     """Logins wait for a start script."""
-    took = starting_s(case)
-    if not is_starting(case) or took is None:
+    if not is_starting(case):
         return
     usual = case.usual(f"ready:{case.agent.name}")
     limit = case.limits.slow_factor * usual.median_s if usual else case.limits.logins_wait_s
     blocking = [s for s in unfinished(case) if s.blocks_login]
-    if blocking and took > limit:
+    if blocking and has_started_for(case, limit):
         names = ", ".join(s.name for s in blocking[:3])
         yield case.find(
             "S07",
@@ -292,12 +285,12 @@ def stop_failed(case: AgentCase) -> Outcome:
 @workspace_rule("S09")
 def stop_failed_by_timings(case: WorkspaceCase) -> Outcome:
     """The build's timings name a stop script that did not end well."""
-    fact = case.facts.deployment.timings.get(case.build.id)
-    if fact is None or fact.value is None:
+    timings = case.facts.timings()
+    if timings is None:
         return
     bad = [
         t
-        for t in fact.value.scripts
+        for t in timings.scripts
         if t.stage == "stop" and t.status in ("exit_failure", "timed_out", "pipes_left_open")
     ]
     if bad and not any(a.lifecycle in ("shutdown_error", "shutdown_timeout") for a in case.workspace.agents):
@@ -310,7 +303,7 @@ def waits_for_other(case: AgentCase) -> Outcome:
     """A script waits for another unit."""
     if not is_running_on(case):
         return
-    if case.facts.agent_lines(case.agent) is None:
+    if case.facts.agent_lines(case.agent.id) is None:
         yield case.cannot("S10", _no_log(case))
         return
     for script in unfinished(case):
@@ -332,15 +325,14 @@ def waits_for_other(case: AgentCase) -> Outcome:
 def no_log_line(case: AgentCase) -> Outcome:
     """Starting, and nothing was logged."""
     agent = case.agent
-    took = starting_s(case)
-    if not is_starting(case) or took is None or took <= case.limits.no_log_s or agent.logs_overflowed:
+    if not is_starting(case) or agent.logs_overflowed or not has_started_for(case, case.limits.no_log_s):
         return
     if not any(s.run_on_start for s in agent.scripts):
         return
     began = start_began(agent, case.agent_history)
     is_first = not is_second_start(agent, case.agent_history)
     if agent.logs_length > 0:
-        lines = case.facts.agent_lines(agent)
+        lines = case.facts.agent_lines(agent.id)
         if lines is None:
             yield case.cannot("S11", _no_log(case))
             return
@@ -352,7 +344,7 @@ def no_log_line(case: AgentCase) -> Outcome:
         "S11",
         since=began,
         evidence=[
-            case.proof("lifecycle_state", f"starting for {words(took)}", began),
+            case.proof("lifecycle_state", f"starting for {ago(began, case.now)}", began),
             case.proof("logs_length", "no line of log since then"),
         ],
     )
@@ -364,11 +356,13 @@ def slower(case: AgentCase) -> Outcome:
     agent = case.agent
     if not case.is_up or agent.lifecycle != "ready" or agent.status != "connected":
         return
-    usual = case.usual(f"ready:{agent.name}")
     took = span_s(agent.started_at, agent.ready_at)
-    if usual is None or took is None or not within(case.job.completed_at, case.now, case.limits.slow_age_s):
+    if took is None or not within(case.job.completed_at, case.now, case.limits.slow_age_s):
         return
-    if took <= case.limits.slow_factor * usual.median_s or took - usual.median_s <= case.limits.slow_least_s:
+    factor, least = case.limits.slow_factor, case.limits.slow_least_s
+    limit = min(took / factor if factor > 0 else took, took - least)
+    usual = case.facts.usual_below(f"ready:{agent.name}", limit) if limit > 0 else None
+    if usual is None:
         return
     grown = _grown(case)
     yield case.find(
@@ -384,9 +378,9 @@ def slower(case: AgentCase) -> Outcome:
 
 def _grown(case: AgentCase) -> str:
     """The script that grew most against its usual time, if timings were read."""
-    fact = case.facts.deployment.timings.get(case.build.id)
+    timings = case.facts.timings()
     best, name = 0.0, ""
-    for timing in fact.value.scripts if fact is not None and fact.value is not None else ():
+    for timing in timings.scripts if timings is not None else ():
         usual = case.usual(f"script:{timing.agent_name}:{timing.name}")
         if timing.agent_id == case.agent.id and usual is not None:
             growth = timing.duration_s - usual.median_s
@@ -396,4 +390,4 @@ def _grown(case: AgentCase) -> str:
 
 
 def _no_log(case: AgentCase) -> str:
-    return case.facts.untold(case.facts.deployment.agent_logs, case.agent.id, "agent log")
+    return case.facts.untold("agent_logs", case.agent.id, "agent log")

@@ -10,10 +10,9 @@ from agentdash.api.schema import AgentStatus, BuildStatus, Lifecycle
 from agentdash.state.freshness import Problem, StreamState
 from agentdash.state.model import Devcontainer
 from agentdash.triage.cases import AgentCase, Case, Outcome, WorkspaceCase
-from agentdash.triage.clock import age_s, known, latest, within, words
+from agentdash.triage.clock import age_s, within, words
 from agentdash.triage.facts import Facts
 from agentdash.triage.finding import Confidence, Evidence, Severity, Step, Subject
-from agentdash.triage.rules.connect import STOPPING
 from agentdash.triage.rules.registry import agent_rule, deployment_rule, workspace_rule
 from agentdash.triage.rules.wording import version_of
 
@@ -48,21 +47,8 @@ class MassLoss:
 
 def mass_loss(facts: Facts) -> MassLoss | None:
     """The loss of most agents at once, if there was one that still lasts."""
-    lost: list[tuple[datetime, str]] = []
-    total = 0
-    for workspace in facts.state.workspaces.values():
-        if workspace.build.status != "running" or workspace.agents_are_previous:
-            continue
-        for agent in workspace.agents:
-            if agent.parent_id is not None or known(agent.first_connected_at) is None:
-                continue
-            if agent.lifecycle in STOPPING or agent.lifecycle == "off":
-                continue
-            total += 1
-            at = latest(agent.disconnected_at, agent.last_connected_at)
-            if agent.status == "disconnected" and at is not None:
-                lost.append((at, agent.id))
-    lost.sort()
+    lost = sorted(one for of_workspace in facts.census.lost.values() for one in of_workspace)
+    total = facts.census.count("countable")
     limits = facts.thresholds
     best: list[tuple[datetime, str]] = []
     first = 0
@@ -212,12 +198,12 @@ def old_agent(case: AgentCase) -> Outcome:
     """The agent is older than the server."""
     if not case.is_up or case.agent.status != "connected" or case.agent.parent_id is not None:
         return
-    server, agent = version_of(case.facts.state.server.version), version_of(case.agent.version)
+    server, agent = version_of(case.facts.server_version()), version_of(case.agent.version)
     if server is None or agent is None or agent >= server:
         return
     minors = server[1] - agent[1] if server[0] == agent[0] else 99
     is_bad = minors > case.limits.old_minors or case.workspace.is_prebuild
-    text = f"agent {case.agent.version}, server {case.facts.state.server.version}"
+    text = f"agent {case.agent.version}, server {case.facts.server_version()}"
     yield case.find(
         "V01",
         severity=Severity.DEGRADED if is_bad else None,
@@ -269,7 +255,7 @@ def unknown_agent(case: AgentCase) -> Outcome:
 
 
 def _devcontainers(case: AgentCase) -> tuple[Devcontainer, ...]:
-    detail = case.facts.state.details.get(case.agent.id)
+    detail = case.facts.detail(case.agent.id)
     if detail is None or detail.containers.value is None:
         return ()
     return detail.containers.value.devcontainers

@@ -6,11 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from agentdash.state.deployment import ProvisionerDaemon
-from agentdash.state.freshness import Freshness
 from agentdash.state.model import LogLine
 from agentdash.triage.evidence import cause_of, clean_error
-from agentdash.triage.facts import Facts
 from agentdash.triage.finding import Evidence
 
 _VERSION = re.compile(r"^v?(\d{1,6})\.(\d{1,6})\.(\d{1,6})(?P<rest>.*)$")
@@ -30,14 +27,6 @@ def tags_words(tags: Mapping[str, str]) -> str:
     """Tags as `scope=organization env=gpu`; those without a value are left out, as nothing is asked by them."""
     said = " ".join(f"{key}={value}" for key, value in sorted(tags.items()) if value)
     return said or "no tags"
-
-
-def daemons_of(facts: Facts, organization_id: str) -> tuple[ProvisionerDaemon, ...] | None:
-    """Provisioner daemons of an organization; None if they were not read."""
-    fact = facts.deployment.daemons.get(organization_id)
-    if fact is None or fact.freshness is Freshness.REFUSED:
-        return None
-    return fact.value
 
 
 def build_errors(lines: Iterable[LogLine]) -> list[Evidence]:
