@@ -5,8 +5,10 @@ Newer servers answer `Route not found.`: everything here went to `me/rpc` then.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from agentdash.api import errors
 from agentdash.api.agent_errors import of_agent
@@ -15,6 +17,9 @@ from agentdash.api.agent_side import BASE
 from agentdash.api.client import Client
 from agentdash.api.exchange import Answer, segment
 from agentdash.api.schema.agent_side import LegacyManifest, StatsInterval
+
+if TYPE_CHECKING:
+    from agentdash.api.node_stream import NodeStream
 
 APP_HEALTHS = ("initializing", "healthy", "unhealthy")
 _NS = 1_000_000_000
@@ -68,6 +73,19 @@ class LegacyAgentApi:
         """One metadata value; the path with the key is the older one and was served until the end."""
         body = {"value": value, "error": error, "age": 0, "collected_at": _time(collected_at)}
         await self._send("POST", f"metadata/{segment(key)}", body)
+
+    @asynccontextmanager
+    async def coordinate(self) -> AsyncIterator[NodeStream]:
+        """Say how this agent is connected, and hear which clients want to connect; no tunnel is built.
+
+        Raises:
+            MalformedAnswer: While reading: no nodes, too large, cut.
+            ApiError: Refused, or no connection.
+        """
+        from agentdash.api.node_stream import open_node_stream  # noqa: PLC0415 - websockets cost 180 ms
+
+        async with open_node_stream(self._client, f"{BASE}/coordinate") as stream:
+            yield stream
 
     async def _get_manifest(self, name: str) -> LegacyManifest:
         try:

@@ -64,6 +64,9 @@ class AgentSide:
     nodes: dict[str, object] = field(default_factory=dict)
     """`tailnet_pb2.Node` by agent id, where a program that plays the agent has told it."""
 
+    dialers: dict[str, dict[int, dict[str, object]]] = field(default_factory=dict)
+    """Agent id → nodes of the clients that want to connect, as JSON, by connection; servers before v2.16 only."""
+
     def key_of(self, user_id: str) -> KeyPair:
         """The user's key pair."""
         if user_id not in self.keys:

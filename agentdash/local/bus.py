@@ -42,6 +42,11 @@ def containers_topic(agent_id: str) -> str:
     return f"containers:{agent_id}"
 
 
+def nodes_topic(agent_id: str) -> str:
+    """The agent or one of its clients told its node anew, or left."""
+    return f"nodes:{agent_id}"
+
+
 ALL_BUILDS_TOPIC = "builds"
 """Any build was queued, started or ended."""
 

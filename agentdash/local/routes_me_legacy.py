@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from agentdash.local import bus as topics
 from agentdash.local.errors import ApiError, CoderJSONResponse
+from agentdash.local.nodes_legacy import serve_agent
 from agentdash.local.records import Agent, Script
 from agentdash.local.routes_me import ME, agent_of, body_of, log_line
 from agentdash.local.runtime import Runtime, runtime_of
+from agentdash.local.streams import ACCEPT_FAILED, Socket, routes_of
 from agentdash.local.wire_json import Json
 
 STATS_INTERVAL_NS = 30 * 10**9
@@ -34,6 +37,7 @@ def legacy_routes() -> Sequence[BaseRoute]:
         Route(f"{ME}/report-lifecycle", post_lifecycle, methods=["POST"]),
         Route(f"{ME}/startup-logs", patch_startup_logs, methods=["PATCH"]),
         Route(f"{ME}/metadata/{{key}}", post_metadata, methods=["POST"]),
+        *routes_of(((f"{ME}/coordinate", coordinate),)),
     )
 
 
@@ -83,6 +87,15 @@ async def get_manifest(request: Request) -> Response:
 def _script_fields(word: str, script: Script | None) -> Json:
     text, timeout_s = (script.script, script.timeout_s) if script is not None else ("", 0.0)
     return {f"{word}_script": text, f"{word}_script_timeout": int(timeout_s * 1e9)}
+
+
+async def coordinate(scope: Scope, receive: Receive, send: Send) -> None:
+    """The agent's node in, its clients' out."""
+    runtime = runtime_of(scope)
+    agent = agent_of(runtime, scope)
+    socket = Socket(scope, receive, send)
+    await socket.accept(runtime.gate, ACCEPT_FAILED)
+    await serve_agent(runtime, agent, socket)
 
 
 async def post_app_health(request: Request) -> Response:

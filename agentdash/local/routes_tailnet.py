@@ -8,13 +8,14 @@ from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from agentdash.local.errors import not_found
+from agentdash.local.nodes_legacy import serve_client
 from agentdash.local.rpc_socket import RpcRules, check_version, serve_rpc
 from agentdash.local.rpc_tailnet import user_handlers
 from agentdash.local.runtime import runtime_of
-from agentdash.local.streams import routes_of
+from agentdash.local.streams import ACCEPT_FAILED, Socket, routes_of
 
 _COORDINATE_DEFAULT = "1.0"
-"""Of the time before dRPC, and refused ever since."""
+"""Of the time before dRPC; served until v2.15 and refused ever since."""
 
 
 def tailnet_routes() -> Sequence[BaseRoute]:
@@ -40,6 +41,12 @@ async def coordinate_agent(scope: Scope, receive: Receive, send: Send) -> None:
     agent = runtime.agent(scope["path_params"]["agent_id"])
     if not runtime.can("ssh", runtime.workspace_of(agent)):
         raise not_found()
+    if runtime.revision.rpc_version == (0, 0):
+        # Before dRPC a version was no parameter.
+        socket = Socket(scope, receive, send)
+        await socket.accept(runtime.gate, ACCEPT_FAILED)
+        await serve_client(runtime, agent, socket)
+        return
     check_version(scope, _COORDINATE_DEFAULT)
     await serve_rpc(
         runtime, scope, receive, send, rules=RpcRules(), handlers=lambda: user_handlers(runtime, agent)

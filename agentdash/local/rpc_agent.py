@@ -251,10 +251,11 @@ class AgentService:
             if foreign:
                 answer.error = f"authorization: invalid node address {foreign[0]!r}, expected {own!r}"
             else:
-                self._know_node(request.update_self.node)
+                self.know_node(request.update_self.node)
         return answer
 
-    def _know_node(self, node: tailnet_pb2.Node) -> None:
+    def know_node(self, node: tailnet_pb2.Node) -> None:
+        """Where the agent can be reached, by its own word."""
         side_of(self._runtime).nodes[self._agent.id] = node
         values = list(node.derp_latency.values())
         self._agent.latency = {RELAY_NAME: Latency(min(values) * 1000, preferred=True)} if values else {}

@@ -78,6 +78,11 @@ class ValueScanner:
         self._left = ""
         self._is_scalar_done = False
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether a value has begun and is not complete."""
+        return self._size > 0
+
     def feed(self, text: str) -> Iterator[str]:
         """Yield the values that this piece completes.
 

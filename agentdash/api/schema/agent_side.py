@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import AliasChoices, Field
 
-from agentdash.api.schema.base import Bool, Id, Int, Items, Str, Strings, Timestamp, Wire
+from agentdash.api.schema.base import Bool, Float, Id, Int, Items, Str, Strings, Table, Timestamp, Wire
 
 
 class SessionToken(Wire):
@@ -80,3 +80,20 @@ class StatsInterval(Wire):
     """Answer to a stats report; nanoseconds."""
 
     report_interval: Int = 0
+
+
+class LegacyNode(Wire):
+    """A peer as it was told until v2.12 (contract: agent-side.md §10). Seconds; ids of regions as text."""
+
+    id: Int = 0
+    as_of: Timestamp = None
+    key: Str = ""
+    """`nodekey:` and 64 hex digits."""
+    disco: Str = ""
+    """`discokey:` and 64 hex digits."""
+    preferred_derp: Int = 0
+    derp_latency: Table[Float] = Field(default_factory=dict)
+    derp_forced_websockets: Strings = Field(default_factory=dict)
+    addresses: Items[Str] = ()
+    allowed_ips: Items[Str] = ()
+    endpoints: Items[Str] = ()
