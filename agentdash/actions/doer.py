@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 from datetime import datetime
 from typing import Protocol
 
@@ -11,7 +13,7 @@ from agentdash.api.client import Client
 from agentdash.api.exchange import segment
 from agentdash.api.fleet import FleetApi
 from agentdash.state import convert
-from agentdash.state.model import Build
+from agentdash.state.model import AgentNode, Build
 
 
 class Doer(Protocol):
@@ -45,6 +47,8 @@ class Doer(Protocol):
     async def delete_devcontainer(self, agent_id: str, devcontainer_id: str) -> None: ...
 
     async def set_prebuilds_paused(self, paused: bool) -> None: ...
+
+    async def agent_node(self, agent_id: str) -> AgentNode: ...
 
 
 class ClientDoer:
@@ -106,3 +110,11 @@ class ClientDoer:
     async def set_prebuilds_paused(self, paused: bool) -> None:
         """Site owners only; unchanged is as good as done."""
         await FleetApi(self._client).pause_prebuilds(paused)
+
+    async def agent_node(self, agent_id: str) -> AgentNode:
+        """The agent's own word about its connection; leaves an entry in the connection log (tailnet.md §9)."""
+        # protobuf costs 250 ms, which the screen shall not feel.
+        await asyncio.to_thread(importlib.import_module, "agentdash.api.peer")
+        from agentdash.api.peer import ask_node  # noqa: PLC0415
+
+        return convert.agent_node(await ask_node(self._client, agent_id))

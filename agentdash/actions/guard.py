@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agentdash.actions import pools
+from agentdash.actions import nodes, pools
 from agentdash.actions.action import Action, Danger
 from agentdash.actions.command import joined_commands
 from agentdash.actions.target import Found, Target, resolve
@@ -31,7 +31,10 @@ _LASTING = {
     "cancel-build": "A build that runs ends as failed; what it has made so far may stay behind.",
     "devcontainer-recreate": "Changes inside the container are lost; its mounted folders stay.",
     "devcontainer-delete": "The container and what is only inside it is removed; its mounted folders stay.",
+    "network-node": "The deployment's connection log keeps an entry in your name, as if you had connected to the agent.",
 }
+_TOLD_FIRST = frozenset({"network-node"})
+"""Harmless, and still nothing that a person would want to have done unknowingly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +102,14 @@ def check(
         return Guard(False, "This version cannot do that yet.")
     if action.hits_deployment:
         return _of_pools(action, state, strict=strict)
+    if action.id == "network-node" and (reason := nodes.refusal(state)):
+        return Guard(False, reason)
     found, refused = _sorted_out(action, targets, state, now)
     if not found:
         return Guard(False, refused[0][1] if refused else "Nothing is selected.")
     kept = tuple(one.target for one in found)
-    if action.danger is Danger.NONE and not (action.hits_workspace and len(found) > 1):
+    is_plain = action.danger is Danger.NONE and action.id not in _TOLD_FIRST
+    if is_plain and not (action.hits_workspace and len(found) > 1):
         return Guard(True, targets=kept)
     return Guard(True, confirm=_question(action, found, refused, state, now, strict=strict), targets=kept)
 
@@ -249,12 +255,19 @@ def _can_open_shell(found: Found, user: User | None, _now: datetime) -> str:
     return ""
 
 
+def _can_ask_node(found: Found, user: User | None, now: datetime) -> str:
+    if found.agent is not None and not found.agent.is_connected and not found.workspace.agents_are_previous:
+        return f"Agent {found.agent.name} is {found.agent.status}: only a connected one says how it is connected."
+    return _can_open_shell(found, user, now).replace("open a shell in", "ask")
+
+
 _RULES: dict[str, Callable[[Found, User | None, datetime], str]] = {
     "shell": _can_open_shell,
     "terminal-enter": _can_open_shell,
     "terminal-new": _can_open_shell,
     "terminal-new-with": _can_open_shell,
     "devcontainer-shell": _can_open_shell,
+    "network-node": _can_ask_node,
     "start": _can_start,
     "stop": _can_stop,
     "restart": _can_restart,
@@ -320,7 +333,8 @@ def _question(
     verb = action.title.rstrip("…").capitalize()
     kind = "devcontainer" if action.id.startswith("devcontainer-") else "workspace"
     title = f"{verb} {names[0]}?" if len(names) == 1 else f"{verb}: {len(names)} {kind}s?"
-    affected = [line for one in found for line in _use_of(one, now, alone=len(found) == 1)]
+    used = () if action.id in _TOLD_FIRST else found
+    affected = [line for one in used for line in _use_of(one, now, alone=len(found) == 1)]
     affected += [f"{name} is left out: {reason}" for name, reason in refused]
     user = state.server.user
     if user is not None and any(_is_foreign(one.workspace, user) for one in found):

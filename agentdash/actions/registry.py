@@ -188,6 +188,10 @@ _TABLE: tuple[Action, ...] = (
         right="update", danger=Danger.DESTROYS, footer=True),
     _do("devcontainer-delete", "delete…", "devcontainers", "D", "Remove the container; its folder stays.",
         right="update", danger=Danger.DESTROYS),
+    _see("network-measure", "measure", "network", "m", "Measure anew how far the relays are from here.", footer=True),
+    _do("network-node", "ask for its node…", "network", "n",
+        "Ask how the agent is connected: home relay, latencies, endpoints. Leaves an entry in the connection log.",
+        right="ssh", footer=True),
     # Terminal: with the keys given back, and while typing into the shell
     _see("terminal-leave", "leave terminal", "shell", "ctrl+right_square_bracket",
          "Take the keys back; the shell goes on.", footer=True),

@@ -22,7 +22,7 @@ from agentdash.actions.target import Found, Target, resolve
 from agentdash.api import errors
 from agentdash.api.errors import ApiError
 from agentdash.state import convert
-from agentdash.state.events import ActionChanged, Event
+from agentdash.state.events import ActionChanged, Event, FactFailed, FactLoading, NodeRead
 from agentdash.state.model import ActionRecord, Build
 from agentdash.state.store import State
 
@@ -106,6 +106,7 @@ class Runner:
             "favorite": self._favor,
             "devcontainer-recreate": self._recreate,
             "devcontainer-delete": self._delete_devcontainer,
+            "network-node": self._ask_node,
         }
 
     @property
@@ -327,6 +328,26 @@ class Runner:
             raise Failed(UNKNOWN)
         await self._doer.delete_devcontainer(agent.id, devcontainer.id)
         return "It is deleted; its folder is still there."
+
+    async def _ask_node(self, found: Found, _report: _Report) -> str:
+        """What it says goes to the facts of the agent, if it is still on screen; why it does not goes there too."""
+        agent = found.agent
+        if agent is None:
+            raise Failed(UNKNOWN)
+        self._tell_of(agent.id, FactLoading(agent.id, "node"))
+        try:
+            node = await self._doer.agent_node(agent.id)
+        except ApiError as error:
+            problem = convert.problem(error)
+            self._tell_of(agent.id, FactFailed(agent.id, "node", problem, refused=error.is_final))
+            raise
+        offset = timedelta(seconds=self._state().server.clock_offset_s or 0.0)
+        self._tell_of(agent.id, NodeRead(agent.id, node, self._now() + offset))
+        return "The Network pane shows what it says."
+
+    def _tell_of(self, agent_id: str, event: Event) -> None:
+        if agent_id in self._state().details:
+            self._post((event,))
 
 
 class _Report:

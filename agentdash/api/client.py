@@ -356,12 +356,12 @@ class Client:
         encoded = urlencode(pairs, doseq=True, quote_via=quote)
         return f"{self.origin}{path}?{encoded}" if encoded else f"{self.origin}{path}"
 
-    def headers(self) -> dict[str, str]:
-        """Headers of every request, the token among them: only for a request to `url()`."""
+    def headers(self, *, with_login: bool = True) -> dict[str, str]:
+        """Headers of every request, the token among them: only for a request to `origin`."""
         found = {
             name: value if isinstance(value, str) else value.reveal() for name, value in self._extra.items()
         }
-        if token := self._token.reveal():
+        if with_login and (token := self._token.reveal()):
             found[LOGIN_HEADER] = token
         found["User-Agent"] = user_agent()
         return found
@@ -376,21 +376,22 @@ class Client:
             return self._http
         async with self._opening:
             if self._http is None:
-                try:
-                    context, http = await asyncio.to_thread(
-                        transport.build, self.origin, self._tls, self._http_transport
-                    )
-                except (ImportError, ValueError):
-                    raise errors.ConnectFailed(
-                        "The proxy named in the environment cannot be used",
-                        next_step="Only http and https proxies work; see HTTPS_PROXY, ALL_PROXY and NO_PROXY.",
-                    ) from None
-                except OSError as error:
-                    raise errors.TlsFailure(
-                        f"The certificate files cannot be used: {error.strerror}"
-                    ) from None
+                context, http = await asyncio.to_thread(
+                    transport.open_pool, self.origin, self._tls, self._http_transport
+                )
                 self._ssl, self._http = context, http
             return self._http
+
+    async def pool_for_others(self, *, is_checked: bool = True) -> httpx.AsyncClient:
+        """Connections to other hosts with the same TLS files and proxies, and without any login; the caller closes it.
+
+        Args:
+            is_checked: Whether certificates have to be trusted.
+        """
+        _, pool = await asyncio.to_thread(
+            transport.open_pool, "https://", self._tls, self._http_transport, is_checked=is_checked
+        )
+        return pool
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:

@@ -227,7 +227,7 @@ def error_from_exception(error: Exception, path: str = "", origin: str = "") -> 
 
     if isinstance(error, ws.InvalidStatus):
         return error_from(raw_from_handshake(error.response, path, origin))
-    chain = list(_chain(error))
+    chain = causes(error)
     if (tls := _first(chain, ssl.SSLError)) is not None:
         kind = (
             errors.CertificateNotTrusted
@@ -249,7 +249,8 @@ def error_from_exception(error: Exception, path: str = "", origin: str = "") -> 
     return errors.ConnectFailed(_connect_detail(chain), path=path)
 
 
-def _chain(error: BaseException) -> list[BaseException]:
+def causes(error: BaseException) -> list[BaseException]:
+    """An exception with all that led to it, the members of groups among them."""
     found: list[BaseException] = []
     current: BaseException | None = error
     while current is not None and current not in found and len(found) < 20:

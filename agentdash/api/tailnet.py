@@ -130,7 +130,7 @@ class Coordination:
         """A clean end, which the server answers by closing the call."""
         await self._send(pb.CoordinateRequest(disconnect=pb.CoordinateRequest.Disconnect()))
 
-    async def news(self) -> AsyncIterator[PeerNews]:
+    async def news(self) -> AsyncGenerator[PeerNews, None]:
         """What the server tells, until the call ends.
 
         Raises:
@@ -262,8 +262,14 @@ def derp_map_of(found: pb.DERPMap) -> DerpMap:
                     name=node.name,
                     region_id=node.region_id,
                     host_name=node.host_name,
+                    cert_name=node.cert_name,
+                    ipv4=node.ipv4,
+                    ipv6=node.ipv6,
                     stun_port=node.stun_port,
+                    stun_only=node.stun_only,
                     derp_port=node.derp_port,
+                    insecure_for_tests=node.insecure_for_tests,
+                    force_http=node.force_http,
                 )
                 for node in region.nodes
             ),

@@ -7,6 +7,7 @@ MalformedAnswer
 Refused
 └── RpcRefused            the server answered a call with an error
     ├── PeerRefused       it would not tell of a peer
+    ├── PeerSilent        it had nothing to tell of a peer
     └── UpdatesRefused    a stream that ended before its first message
 RouteNotFound
 └── RpcUnknown            the server does not have this method
@@ -49,6 +50,12 @@ class RpcRefused(errors.Refused):
 class PeerRefused(RpcRefused):
     title = "Not told about this agent"
     next_step = "It needs the right to connect by ssh; the agent must be of the latest build."
+
+
+class PeerSilent(RpcRefused):
+    title = "Nothing was told of this agent"
+    next_step = "It is not connected, or has no home relay yet; ask again when it is ready."
+    is_final = False
 
 
 class UpdatesRefused(RpcRefused):

@@ -11,6 +11,8 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
+from agentdash.api import errors
+
 if TYPE_CHECKING:
     import httpx
 
@@ -38,10 +40,41 @@ def silences() -> tuple[type[Exception], ...]:
     return (httpx.ReadTimeout,)
 
 
+def open_pool(
+    origin: str,
+    tls: TlsOptions,
+    http_transport: httpx.AsyncBaseTransport | None,
+    *,
+    is_checked: bool = True,
+) -> tuple[ssl.SSLContext, httpx.AsyncClient]:
+    """As `build`.
+
+    Raises:
+        ConnectFailed: the proxy that is named in the environment cannot be used.
+        TlsFailure: the certificate files cannot.
+    """
+    try:
+        return build(origin, tls, http_transport, is_checked=is_checked)
+    except (ImportError, ValueError):
+        raise errors.ConnectFailed(
+            "The proxy named in the environment cannot be used",
+            next_step="Only http and https proxies work; see HTTPS_PROXY, ALL_PROXY and NO_PROXY.",
+        ) from None
+    except OSError as error:
+        raise errors.TlsFailure(f"The certificate files cannot be used: {error.strerror}") from None
+
+
 def build(
-    origin: str, tls: TlsOptions, http_transport: httpx.AsyncBaseTransport | None
+    origin: str,
+    tls: TlsOptions,
+    http_transport: httpx.AsyncBaseTransport | None,
+    *,
+    is_checked: bool = True,
 ) -> tuple[ssl.SSLContext, httpx.AsyncClient]:
     """The TLS settings, and a pool without cookies or redirects; proxies come from the environment.
+
+    Args:
+        is_checked: Whether certificates have to be trusted.
 
     Raises:
         OSError: a certificate file cannot be read or does not fit (`ssl.SSLError` is one).
@@ -50,6 +83,9 @@ def build(
 
     needs_roots = origin.startswith("https:") or bool(getproxies())
     context = tls_context(tls) if needs_roots else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not is_checked:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     client = httpx.AsyncClient(
         verify=context,
         follow_redirects=False,

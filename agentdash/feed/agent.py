@@ -13,6 +13,7 @@ from agentdash.feed import facts
 from agentdash.feed.containers import Containers
 from agentdash.feed.context import Context
 from agentdash.feed.facts import AgentRead, Poll, Subject
+from agentdash.feed.links import LinkWatch
 from agentdash.feed.logs import AgentLog
 from agentdash.feed.metadata import Metadata
 from agentdash.feed.tasks import Tasks
@@ -26,6 +27,7 @@ PANE_OF: dict[ev.FactName, frozenset[str]] = {
     "containers": frozenset({"devcontainers"}),
     "metadata": frozenset({"metadata"}),
     "connection": frozenset({"network"}),
+    "links": frozenset({"network"}),
     "timings": frozenset({"network", "scripts"}),
 }
 """Panes that show a fact, by scope name."""
@@ -90,6 +92,12 @@ class OpenedAgent:
                 self._stop(life, name)
             else:
                 part.refresh()
+
+    def measure(self) -> None:
+        """Measure the relays now, if that is done at all at present."""
+        part = None if self._life is None else self._life.parts.get("links")
+        if part is not None:
+            part.refresh()
 
     def reconcile(self) -> None:
         """Compare what should run with what runs."""
@@ -159,7 +167,10 @@ class OpenedAgent:
         names = ["agent"]
         if "logs" in self._panes:
             names.append("logs")
+        detail = self._ctx.state().details.get(agent.id)
         for fact, panes in PANE_OF.items():
+            if fact == "links" and (detail is None or not detail.connection.is_usable):
+                continue  # which relays there are comes with the connection
             if panes & self._panes and _hindrance(fact, workspace, agent) is None:
                 names.append("metadata-once" if fact == "metadata" and not agent.is_connected else fact)
         return names
@@ -182,6 +193,9 @@ class OpenedAgent:
                 return _Part(Metadata(subject).run_once, _nothing)
             case "timings":
                 return _polled(facts.timings(subject, workspace.build.id))
+            case "links":
+                links = LinkWatch(subject)
+                return _Part(links.run, links.alarm.ring)
             case "ports":
                 return _polled(facts.ports(subject))
             case "shares":

@@ -7,6 +7,7 @@ import hashlib
 import importlib
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,6 +16,7 @@ from immutables import Map
 from agentdash.api import errors, schema
 from agentdash.api.client import Client
 from agentdash.api.exchange import Answer
+from agentdash.api.relays import RelayProbe
 from agentdash.api.sources import (
     AgentLogSource,
     BuildLogSource,
@@ -30,10 +32,10 @@ from agentdash.feed.source import OwnersWanted, OwnerUpdate, Page, WorkspaceSigh
 from agentdash.state import convert, model
 from agentdash.state.events import BuildInfoRead
 
-T = TypeVar("T")
-
 if TYPE_CHECKING:
     from agentdash.api.tailnet import WorkspaceChanges
+
+T = TypeVar("T")
 
 PAGES_REMEMBERED = 1000
 """Pages whose digest and workspaces are kept: 100,000 workspaces, which the state holds anyway."""
@@ -64,6 +66,7 @@ class Deployment(SurroundingsReader):
         self._client = client
         self._clock = clock
         self._without_metadata: str | None = None
+        self._derp_map: schema.DerpMap | None = None
         self._pages: OrderedDict[tuple[str, int, int], tuple[bytes, Page]] = OrderedDict()
 
     # -- who and what ---------------------------------------------------------------------------------------------
@@ -188,7 +191,19 @@ class Deployment(SurroundingsReader):
 
     async def connection(self, agent_id: str) -> model.Connection:
         """Network settings."""
-        return convert.connection(await self._agents.connection(agent_id))
+        info = await self._agents.connection(agent_id)
+        self._derp_map = info.derp_map or schema.DerpMap()
+        return convert.connection(info)
+
+    async def links(self, agent_id: str) -> AsyncGenerator[model.RegionLink, None]:
+        """Relays as seen from here, by the map that was read last."""
+        if self._derp_map is None:
+            await self.connection(agent_id)
+        probe = RelayProbe(self._client, monotonic=self._clock.monotonic, sleep=self._clock.sleep)
+        async with aclosing(probe.latencies(self._derp_map or schema.DerpMap())) as found:
+            async for one in found:
+                ms = None if one.seconds is None else one.seconds * 1000
+                yield model.RegionLink(one.region_id, ms, one.trouble)
 
     async def logs(self, agent_id: str, after: int) -> tuple[model.LogLine, ...]:
         """An agent's lines behind an id."""
@@ -209,21 +224,6 @@ class Deployment(SurroundingsReader):
                 elif isinstance(item, Closed):
                     _end(item)
 
-    async def watch_containers(self, agent_id: str) -> AsyncGenerator[model.Containers, None]:
-        """Every change of the devcontainers."""
-        async with Stream(self._client, ContainersSource(agent_id)) as items:
-            async for item in items:
-                if isinstance(item, Data):
-                    yield convert.containers(item.payload)
-                elif isinstance(item, Closed):
-                    _end(item)
-
-    async def watch_metadata(self, agent_id: str) -> AsyncGenerator[tuple[model.MetadataItem, ...], None]:
-        """Metadata, all of it each time."""
-        async with Stream(self._client, MetadataSource(agent_id)) as items:
-            async for item in items:
-                if isinstance(item, Data):
-                    yield convert.metadata(item.payload)
     async def workspace_updates(self, owners: OwnersWanted) -> AsyncGenerator[OwnerUpdate, None]:
         """Names and states of the workspaces of these owners."""
         # protobuf costs 250 ms, which the screen shall not feel.
@@ -240,6 +240,21 @@ class Deployment(SurroundingsReader):
             finally:
                 owners.on_change = lambda: None
 
+    async def watch_containers(self, agent_id: str) -> AsyncGenerator[model.Containers, None]:
+        """Every change of the devcontainers."""
+        async with Stream(self._client, ContainersSource(agent_id)) as items:
+            async for item in items:
+                if isinstance(item, Data):
+                    yield convert.containers(item.payload)
+                elif isinstance(item, Closed):
+                    _end(item)
+
+    async def watch_metadata(self, agent_id: str) -> AsyncGenerator[tuple[model.MetadataItem, ...], None]:
+        """Metadata, all of it each time."""
+        async with Stream(self._client, MetadataSource(agent_id)) as items:
+            async for item in items:
+                if isinstance(item, Data):
+                    yield convert.metadata(item.payload)
                 elif isinstance(item, Closed):
                     _end(item)
 
@@ -274,6 +289,20 @@ def _workspaces(raw: schema.WorkspacesPage) -> tuple[model.Workspace, ...]:
     return tuple(convert.workspace(workspace) for workspace in raw.workspaces if workspace.id)
 
 
+def _owner_update(owner_id: str, changes: WorkspaceChanges) -> OwnerUpdate:
+    return OwnerUpdate(
+        owner_id,
+        changes.is_snapshot,
+        tuple(
+            WorkspaceSighting(found.id, convert.name(found.name), found.status)
+            for found in changes.workspaces
+        ),
+        tuple((agent.id, agent.workspace_id) for agent in changes.agents),
+        changes.deleted_workspaces,
+        changes.deleted_agents,
+    )
+
+
 async def _agent_lines(raw: tuple[schema.AgentLog, ...]) -> tuple[model.LogLine, ...]:
     if len(raw) <= LINES_AT_ONCE:
         return tuple(convert.log_line(line) for line in raw)
@@ -289,20 +318,6 @@ def _check(item: object) -> None:
 
 
 def _end(closed: Closed) -> None:
-def _owner_update(owner_id: str, changes: WorkspaceChanges) -> OwnerUpdate:
-    return OwnerUpdate(
-        owner_id,
-        changes.is_snapshot,
-        tuple(
-            WorkspaceSighting(found.id, convert.name(found.name), found.status)
-            for found in changes.workspaces
-        ),
-        tuple((agent.id, agent.workspace_id) for agent in changes.agents),
-        changes.deleted_workspaces,
-        changes.deleted_agents,
-    )
-
-
     """Tell an end in order (return) from a cut (raise).
 
     Raises:

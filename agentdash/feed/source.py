@@ -36,6 +36,7 @@ from agentdash.state.model import (
     MetadataItem,
     Port,
     PortShare,
+    RegionLink,
     Timings,
     User,
     Workspace,
@@ -59,7 +60,6 @@ class Page:
     took_s: float
 
 
-class SurroundingsSource(Protocol):
 @dataclass(frozen=True, slots=True)
 class WorkspaceSighting:
     """The little that a stream of updates tells of a workspace."""
@@ -100,6 +100,7 @@ class OwnersWanted:
             self.on_change()
 
 
+class SurroundingsSource(Protocol):
     """What surrounds the workspaces. None of it dials an agent."""
 
     async def templates(self) -> tuple[Template, ...]: ...
@@ -183,6 +184,10 @@ class Source(SurroundingsSource, Protocol):
 
     async def connection(self, agent_id: str) -> Connection: ...
 
+    def links(self, agent_id: str) -> AsyncGenerator[RegionLink, None]:
+        """Relays as seen from this machine, each as soon as it is measured; ends with the last."""
+        ...
+
     async def timings(self, build_id: str) -> Timings: ...
 
     async def logs(self, agent_id: str, after: int) -> tuple[LogLine, ...]: ...
@@ -191,11 +196,6 @@ class Source(SurroundingsSource, Protocol):
 
     def watch_workspace(self, workspace_id: str) -> AsyncGenerator[Workspace, None]: ...
 
-    def watch_containers(self, agent_id: str) -> AsyncGenerator[Containers, None]: ...
-
-    def watch_metadata(self, agent_id: str) -> AsyncGenerator[tuple[MetadataItem, ...], None]: ...
-
-    def follow_logs(self, agent_id: str, after: int) -> AsyncGenerator[tuple[LogLine, ...], None]:
     def workspace_updates(self, owners: OwnersWanted) -> AsyncGenerator[OwnerUpdate, None]:
         """One connection for the workspaces of several owners: a snapshot of each, then what changes.
 
@@ -203,6 +203,11 @@ class Source(SurroundingsSource, Protocol):
         """
         ...
 
+    def watch_containers(self, agent_id: str) -> AsyncGenerator[Containers, None]: ...
+
+    def watch_metadata(self, agent_id: str) -> AsyncGenerator[tuple[MetadataItem, ...], None]: ...
+
+    def follow_logs(self, agent_id: str, after: int) -> AsyncGenerator[tuple[LogLine, ...], None]:
         """The backlog at once, empty if there is none, then new lines as they come."""
         ...
 

@@ -137,6 +137,10 @@ class Feed:
             self._build_log.refresh()
         self._tick.ring()
 
+    def measure_links(self) -> None:
+        """Measure the relays from here now, if the opened agent's Network pane is on screen."""
+        self._agent.measure()
+
     def touch(self, workspace_id: str) -> None:
         """Something was done to this workspace: read it again soon, more than once."""
         self._rereads.touch(workspace_id)

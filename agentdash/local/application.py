@@ -28,6 +28,7 @@ from agentdash.local.streams import RefusalError
 from agentdash.local.websocket import header_map
 
 PUBLIC_PATHS = frozenset({"/api/v2/", "/api/v2/buildinfo", "/api/v2/derp-map"})
+RELAY_CHECK_PATH = "/derp/latency-check"
 _AGENT_PATH = re.compile(r"/api/v2/workspaceagents/(?!connection$)[^/]+")
 _PTY_PATH = re.compile(r"/api/v2/workspaceagents/[^/]+/pty")
 _BY_AGENTS = re.compile(r"/api/v2/workspaceagents/(?:me/.*|(?:aws|azure|google)-instance-identity)")
@@ -98,6 +99,9 @@ class Application:
         path = scope["path"]
         if path == "/healthz":
             await PlainTextResponse("OK")(scope, receive, send)
+        elif path == RELAY_CHECK_PATH:
+            # How far the relay is; clients ask without a login (contract: tailnet.md §2).
+            await PlainTextResponse("")(scope, receive, send)
         elif not path.startswith("/api/"):
             await dashboard_page()(scope, receive, send)
         elif rate is not None and rate.is_exceeded:

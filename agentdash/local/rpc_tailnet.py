@@ -265,7 +265,11 @@ def node_of(runtime: Runtime, agent: Agent) -> pb.Node | None:
     for latency in agent.latency.values():
         node.derp_latency[f"{RELAY_REGION_ID}-v4"] = latency.latency_ms / 1000
     node.addresses.append(f"{agent_address(agent.id)}/128")
+    # What it found out about itself: its own address, and the one that a STUN server saw (documentation range).
     node.endpoints.append(f"10.{first[0]}.{first[1]}.{first[2] % 254 + 1}:41641")
+    node.endpoints.append(f"203.0.113.{first[3] % 254 + 1}:{41641 + first[4]}")
+    if agent.first_connected_at is not None:
+        node.as_of.FromDatetime(agent.first_connected_at)
     return node
 
 

@@ -8,8 +8,9 @@ from agentdash.present.devcontainers import container_lines, containers_state
 from agentdash.present.empty import empty_fleet, empty_place
 from agentdash.present.evidence import Evidence, change_words, evidence
 from agentdash.present.health import health_facts, warnings
+from agentdash.present.links import RelayRow, link_sentence, relay_rows
 from agentdash.present.metadata import metadata_lines, metadata_state, spark_cell
-from agentdash.present.network import network_facts, region_lines
+from agentdash.present.network import network_facts, node_facts, relay_table
 from agentdash.present.nextstep import NextStep, enter_command, locator, next_step
 from agentdash.present.panes import NAMES, pane_heads
 from agentdash.present.ports import new_ports, port_lines
@@ -26,6 +27,7 @@ __all__ = [
     "Line",
     "NextStep",
     "PaneHead",
+    "RelayRow",
     "Timeline",
     "TwoSided",
     "agent_title",
@@ -40,15 +42,18 @@ __all__ = [
     "enter_command",
     "evidence",
     "health_facts",
+    "link_sentence",
     "locator",
     "metadata_lines",
     "metadata_state",
     "network_facts",
     "new_ports",
     "next_step",
+    "node_facts",
     "pane_heads",
     "port_lines",
-    "region_lines",
+    "relay_rows",
+    "relay_table",
     "row_freshness",
     "script_lines",
     "scripts_state",

@@ -14,6 +14,7 @@ from immutables import Map
 from agentdash.api import schema
 from agentdash.state import model
 from agentdash.state.convert_detail import (
+    agent_node,
     build_log_line,
     connection,
     containers,
@@ -32,6 +33,7 @@ from agentdash.text.safe import clean_block
 __all__ = [
     "ErrorLike",
     "agent",
+    "agent_node",
     "build",
     "build_log_line",
     "connection",

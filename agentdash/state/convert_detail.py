@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Protocol
 
 from immutables import Map
 
@@ -14,8 +16,25 @@ from agentdash.text.safe import clean_block
 from agentdash.text.sgr import parse
 
 SENTENCE_LIMIT = 2048
+_NO_LATENCY_S = 600.0
+"""What takes longer than this, or is no number at all, is no latency."""
 _NEVER_COLLECTED_S = 4_000_000_000
 """Ages above this many seconds (126 years) mean "never" (contract: agents.md §6)."""
+
+
+class NodeLike(Protocol):
+    """A node as api/tailnet gives it, which this room does not import."""
+
+    @property
+    def home_region(self) -> int: ...
+    @property
+    def latency_s(self) -> Mapping[str, float]: ...
+    @property
+    def forced_websockets(self) -> Mapping[int, str]: ...
+    @property
+    def endpoints(self) -> tuple[str, ...]: ...
+    @property
+    def as_of(self) -> datetime | None: ...
 
 
 def metadata(raw: Iterable[schema.MetadataItem]) -> tuple[model.MetadataItem, ...]:
@@ -75,6 +94,7 @@ def connection(raw: schema.ConnectionInfo) -> model.Connection:
                 _name(r.region_name),
                 r.embedded_relay,
                 tuple(_name(n.host_name) for n in r.nodes),
+                stun_only=bool(r.nodes) and all(n.stun_only for n in r.nodes),
             )
             for r in sorted(regions, key=lambda r: r.region_id)
         ),
@@ -82,6 +102,26 @@ def connection(raw: schema.ConnectionInfo) -> model.Connection:
         force_websockets=raw.derp_force_websockets if raw.knows("derp_force_websockets") else None,
         disable_direct=raw.disable_direct_connections if raw.knows("disable_direct_connections") else None,
         hostname_suffix=_name(raw.hostname_suffix),
+    )
+
+
+def agent_node(raw: NodeLike) -> model.AgentNode:
+    """An agent's word about its connection. Latencies come in seconds by region id and address family."""
+    latencies = Map[int, float]()
+    for key, seconds in raw.latency_s.items():
+        region, _, _family = key.partition("-")
+        if not region.isdecimal() or not 0 <= seconds < _NO_LATENCY_S:
+            continue
+        known = latencies.get(int(region))
+        latencies = latencies.set(
+            int(region), seconds * 1000 if known is None else min(known, seconds * 1000)
+        )
+    return model.AgentNode(
+        home_id=raw.home_region,
+        latency_ms=latencies,
+        forced_websockets=Map({region: _sentence(why) for region, why in raw.forced_websockets.items()}),
+        endpoints=tuple(_name(endpoint) for endpoint in raw.endpoints),
+        as_of=raw.as_of,
     )
 
 

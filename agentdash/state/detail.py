@@ -9,7 +9,16 @@ from datetime import datetime, timedelta
 from immutables import Map
 
 from agentdash.state.freshness import Fact
-from agentdash.state.model import Connection, Containers, MetadataItem, Port, PortShare, Timings
+from agentdash.state.model import (
+    AgentNode,
+    Connection,
+    Containers,
+    Links,
+    MetadataItem,
+    Port,
+    PortShare,
+    Timings,
+)
 
 READINGS_KEPT = 60
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
@@ -33,6 +42,8 @@ class AgentDetail:
     containers: Fact[Containers] = field(default_factory=Fact)
     metadata: Fact[tuple[MetadataItem, ...]] = field(default_factory=Fact)
     connection: Fact[Connection] = field(default_factory=Fact)
+    links: Fact[Links] = field(default_factory=Fact)
+    node: Fact[AgentNode] = field(default_factory=Fact)
     timings: Fact[Timings] = field(default_factory=Fact)
     readings: Map[str, tuple[Reading, ...]] = field(default_factory=Map)
     """By metadata key, oldest first, at most `READINGS_KEPT`."""

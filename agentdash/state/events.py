@@ -17,8 +17,10 @@ from agentdash.state.freshness import Problem, StreamState
 from agentdash.state.model import (
     ActionRecord,
     Agent,
+    AgentNode,
     Connection,
     Containers,
+    Links,
     LogLine,
     MetadataItem,
     Port,
@@ -28,7 +30,7 @@ from agentdash.state.model import (
     Workspace,
 )
 
-FactName = Literal["ports", "shares", "containers", "metadata", "connection", "timings"]
+FactName = Literal["ports", "shares", "containers", "metadata", "connection", "links", "node", "timings"]
 """The facts of an opened agent that are kept apart from the agent object."""
 
 Via = Literal["page", "query", "get", "watch", "action"]
@@ -219,6 +221,24 @@ class ConnectionRead:
 
 
 @dataclass(frozen=True, slots=True)
+class LinksRead:
+    """Relays as seen from this machine; comes again with each region that is measured."""
+
+    agent_id: str
+    links: Links
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRead:
+    """How an agent is connected, by its own word."""
+
+    agent_id: str
+    node: AgentNode
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class TimingsRead:
     """Timings of the build the agent belongs to."""
 
@@ -319,6 +339,8 @@ Event = (
     | ContainersRead
     | MetadataRead
     | ConnectionRead
+    | LinksRead
+    | NodeRead
     | TimingsRead
     | FactLoading
     | FactFailed

@@ -13,15 +13,18 @@ from datetime import datetime
 from immutables import Map
 
 from agentdash.state.model_detail import (
+    AgentNode,
     Connection,
     Container,
     ContainerPort,
     Containers,
     DerpRegion,
     Devcontainer,
+    Links,
     LogLine,
     Port,
     PortShare,
+    RegionLink,
     Timing,
     Timings,
 )
@@ -32,6 +35,7 @@ __all__ = [
     "PREBUILDS_USER_ID",
     "ActionRecord",
     "Agent",
+    "AgentNode",
     "App",
     "AppStatus",
     "Build",
@@ -43,6 +47,7 @@ __all__ = [
     "DerpRegion",
     "Devcontainer",
     "Job",
+    "Links",
     "LogLine",
     "LogSource",
     "MatchedProvisioners",
@@ -50,6 +55,7 @@ __all__ = [
     "Port",
     "PortShare",
     "RegionLatency",
+    "RegionLink",
     "Resource",
     "ResourceMetadata",
     "Role",

@@ -83,13 +83,14 @@ class Containers:
 
 @dataclass(frozen=True, slots=True)
 class DerpRegion:
-    """A relay region of the deployment."""
+    """A relay region of the deployment. `stun_only`: it helps to find direct ways and relays nothing."""
 
     id: int
     code: str
     name: str
     embedded: bool
     nodes: tuple[str, ...] = ()
+    stun_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,46 @@ class Connection:
     force_websockets: bool | None = None
     disable_direct: bool | None = None
     hostname_suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionLink:
+    """A relay region as it is seen from this machine: a latency, or why there is none in a word."""
+
+    region_id: int
+    ms: float | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Relays as seen from this machine, by region id.
+
+    Attributes:
+        is_complete: Every region has been asked; until then some latencies may be those of the time before.
+    """
+
+    regions: Map[int, RegionLink] = field(default_factory=Map)
+    is_complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AgentNode:
+    """How an agent is connected, by its own word (contract: tailnet.md §7, `Node`).
+
+    Attributes:
+        home_id: Region through which it is reached.
+        latency_ms: By region id, the better of both address families.
+        forced_websockets: Why a relay is reached by websocket, by region id.
+        endpoints: `ip:port` for direct connections; none when those are blocked.
+        as_of: When the agent said so.
+    """
+
+    home_id: int
+    latency_ms: Map[int, float] = field(default_factory=Map)
+    forced_websockets: Map[int, str] = field(default_factory=Map)
+    endpoints: tuple[str, ...] = ()
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

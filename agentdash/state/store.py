@@ -435,6 +435,16 @@ def _connection_read(state: State, event: ev.ConnectionRead, changes: Changes) -
     return _detail(state, event.agent_id, changes, connection=fact)
 
 
+def _links_read(state: State, event: ev.LinksRead, changes: Changes) -> State:
+    fact = _fact(state, event.agent_id, "links").read(event.links, event.at, live=False)
+    return _detail(state, event.agent_id, changes, links=fact)
+
+
+def _node_read(state: State, event: ev.NodeRead, changes: Changes) -> State:
+    fact = _fact(state, event.agent_id, "node").read(event.node, event.at, live=False)
+    return _detail(state, event.agent_id, changes, node=fact)
+
+
 def _timings_read(state: State, event: ev.TimingsRead, changes: Changes) -> State:
     fact = _fact(state, event.agent_id, "timings").read(event.timings, event.at, live=False)
     return _detail(state, event.agent_id, changes, timings=fact)
@@ -522,6 +532,8 @@ _REDUCERS: dict[type, Callable[[State, Any, Changes], State]] = {
     ev.ContainersRead: _containers_read,
     ev.MetadataRead: _metadata_read,
     ev.ConnectionRead: _connection_read,
+    ev.LinksRead: _links_read,
+    ev.NodeRead: _node_read,
     ev.TimingsRead: _timings_read,
     ev.FactLoading: _fact_loading,
     ev.FactFailed: _fact_failed,

@@ -73,9 +73,11 @@ def test_any_agent_can_be_described(workspace: Workspace, history: list[Transiti
             *describe.script_lines(agent, None, NOW, history=history),
             *describe.app_lines(agent, NOW),
             *describe.metadata_lines(agent.metadata, store.state.details[agent.id].readings),
-            *describe.region_lines(agent, None),
         ]
         check([list(line.cells) for line in lines])
+        rows = describe.relay_rows(agent, None)
+        check([describe.link_sentence(rows, is_connected=agent.is_connected, is_measuring=False)])
+        check(list(describe.relay_table(rows, 40)))
         heads = describe.pane_heads(store.state, row, judged, NOW)
         check([cell for head in heads for cell in (head.state, head.freshness)])
         title = describe.agent_title(store.state, row, judged, NOW)

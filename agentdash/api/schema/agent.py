@@ -224,11 +224,19 @@ class PortShares(Wire):
 
 
 class DerpNode(Wire):
+    """A relay of a region; what is zero is left out (contract: tailnet.md §2). `derp_port` 0 stands for 443."""
+
     name: Str = Field("", validation_alias="Name")
     region_id: Int = Field(0, validation_alias="RegionID")
     host_name: Str = Field("", validation_alias="HostName")
+    cert_name: Str = Field("", validation_alias="CertName")
+    ipv4: Str = Field("", validation_alias="IPv4")
+    ipv6: Str = Field("", validation_alias="IPv6")
     stun_port: Int = Field(0, validation_alias="STUNPort")
+    stun_only: Bool = Field(False, validation_alias="STUNOnly")
     derp_port: Int = Field(0, validation_alias="DERPPort")
+    insecure_for_tests: Bool = Field(False, validation_alias="InsecureForTests")
+    force_http: Bool = Field(False, validation_alias="ForceHTTP")
 
 
 class DerpRegion(Wire):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -115,6 +116,38 @@ def test_shells_want_a_connected_agent_and_the_right() -> None:
     assert "site owners" in reason("shell", PREBUILD)
     assert ask("shell", workspaces=(PREBUILD,), user=OWNER).allowed
     assert ask("shell", read_only=True).reason.startswith("Read-only")
+
+
+def test_asking_an_agent_for_its_node() -> None:
+    guard = ask("network-node")
+    assert guard.allowed
+    assert guard.confirm is not None
+    assert guard.confirm.title == "Ask for its node ada/dev-w1.main?"
+    assert "connection log" in guard.confirm.lasting
+    assert (guard.confirm.affected, guard.confirm.typed) == ((), None)
+    away = a_workspace()
+    lost = replace(away, agents=tuple(replace(a, status="disconnected") for a in away.agents))
+    assert "only a connected one says" in reason("network-node", lost)
+    assert "to ask" in reason("network-node", replace(away, agents=()))
+
+
+@pytest.mark.parametrize(
+    ("version", "may"),
+    [
+        ("v2.7.3", False),
+        ("v0.25.0+27f9e34", False),
+        ("v2.8.0", True),
+        ("v2.0.0-devel", True),
+        ("", True),
+        ("x", True),
+    ],
+)
+def test_old_servers_tell_of_no_node(version: str, may: bool) -> None:
+    state = a_state()
+    state = replace(state, server=replace(state.server, version=version))
+    guard = check(action("network-node"), [MAIN], state, read_only=False, now=NOON)
+    assert guard.allowed is may
+    assert may or "older than v2.8" in guard.reason
 
 
 def test_what_is_gone_is_said_to_be() -> None:

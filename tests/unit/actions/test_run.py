@@ -14,8 +14,8 @@ from agentdash.actions.registry import REGISTRY, action
 from agentdash.actions.run import Runner, is_uncertain
 from agentdash.actions.target import Target
 from agentdash.api import errors
-from agentdash.state.events import ActionChanged, Event
-from agentdash.state.model import ActionRecord, Build, Job, Workspace
+from agentdash.state.events import ActionChanged, Event, FactFailed, FactLoading, NodeRead
+from agentdash.state.model import ActionRecord, AgentNode, Build, Job, Workspace
 from tests.unit.actions.known import NOON, a_build, a_state, a_workspace, active
 
 MAIN = Target("w1/main")
@@ -80,6 +80,10 @@ class FakeDoer:
     async def delete_devcontainer(self, agent_id: str, devcontainer_id: str) -> None:
         await self._do("delete_devcontainer", agent_id, devcontainer_id)
 
+    async def agent_node(self, agent_id: str) -> AgentNode:
+        await self._do("agent_node", agent_id)
+        return AgentNode(999, endpoints=("10.0.0.5:41641",))
+
 
 class Bench:
     """A runner on fakes."""
@@ -88,6 +92,7 @@ class Bench:
         self.doer = FakeDoer()
         self.state = a_state(*workspaces, **state)
         self.records: list[ActionRecord] = []
+        self.facts: list[Event] = []
         self.touched: list[str] = []
         self.slept: list[float] = []
         self.runner = Runner(
@@ -102,6 +107,7 @@ class Bench:
 
     def _post(self, events: Sequence[Event]) -> None:
         self.records += [e.record for e in events if isinstance(e, ActionChanged)]
+        self.facts += [e for e in events if not isinstance(e, ActionChanged)]
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -115,9 +121,8 @@ class Bench:
 
 def test_every_writing_action_runs_here() -> None:
     runner = Bench().runner
-    assert {a.id for a in REGISTRY if runner.can(a)} == {
-        a.id for a in REGISTRY if a.writes and a.right != "ssh"
-    }
+    shells = {a.id for a in REGISTRY if a.right == "ssh"} - {"network-node"}
+    assert {a.id for a in REGISTRY if runner.can(a)} == {a.id for a in REGISTRY if a.writes} - shells
 
 
 async def test_success_is_told_from_begin_to_end() -> None:
@@ -309,3 +314,39 @@ async def test_the_caller_may_go_away_and_close_ends_it() -> None:
     await bench.runner.close()
     assert bench.records[-1].outcome == "unknown"
     assert not bench.runner.is_busy
+
+
+# An agent's own word
+
+
+async def test_what_the_agent_says_becomes_a_fact_of_it() -> None:
+    bench = Bench()
+    assert (await bench.one("network-node")).outcome == "done"
+    assert bench.doer.done == [("agent_node", "w1-main")]
+    loading, read = bench.facts
+    assert loading == FactLoading("w1-main", "node")
+    assert isinstance(read, NodeRead)
+    assert (read.agent_id, read.node.home_id, read.at) == ("w1-main", 999, NOON)
+
+
+async def test_why_the_agent_says_nothing_is_a_fact_too() -> None:
+    bench = Bench()
+    bench.doer.errors["agent_node"] = [errors.NotFound("Resource not found", status=404)]
+    record = await bench.one("network-node")
+    assert record.outcome == "failed"
+    assert "Resource not found" in record.detail
+    failed = bench.facts[-1]
+    assert isinstance(failed, FactFailed)
+    assert (failed.fact, failed.refused, failed.problem.status) == ("node", True, 404)
+
+
+async def test_nothing_is_kept_of_an_agent_that_nobody_looks_at() -> None:
+    bench = Bench()
+    assert (await bench.one("network-node", Target("w1/side"))).outcome == "done"
+    assert bench.facts == []
+
+
+async def test_read_only_asks_no_agent() -> None:
+    bench = Bench(read_only=True)
+    assert (await bench.one("network-node")).outcome == "failed"
+    assert bench.doer.done == []

@@ -41,6 +41,7 @@ from agentdash.state.model import (
     LogSource,
     Port,
     PortShare,
+    RegionLink,
     Timings,
     User,
     Workspace,
@@ -130,6 +131,7 @@ class FakeSource:
         self.streams: dict[tuple[str, str], list[FakeStream]] = {}
         self.found_ports: tuple[Port, ...] = ()
         self.found_containers = Containers()
+        self.found_links: tuple[RegionLink, ...] = ()
         self.log_lines: dict[str, tuple[LogLine, ...]] = {}
         self.clock_offset_s: float | None = None
         self.known_builds: dict[str, Build] = {}
@@ -220,6 +222,11 @@ class FakeSource:
     async def connection(self, agent_id: str) -> Connection:
         self._note("connection", agent_id)
         return Connection()
+
+    async def links(self, agent_id: str) -> AsyncGenerator[RegionLink, None]:
+        self._note("links", agent_id)
+        for link in self.found_links:
+            yield link
 
     async def timings(self, build_id: str) -> Timings:
         self._note("timings", build_id)

@@ -18,11 +18,9 @@ from agentdash.state.freshness import Problem, StreamState
 from agentdash.state.model import (
     App,
     AppStatus,
-    Connection,
     Container,
     ContainerPort,
     Containers,
-    DerpRegion,
     Devcontainer,
     MetadataItem,
     Port,
@@ -302,42 +300,6 @@ def test_a_sparkline_of_any_readings(values: list[float], width: int, text: str)
 )
 def test_what_a_value_is_out_of(value: str, full: float | None) -> None:
     assert full_scale(value) == full
-
-
-# Network
-
-
-def test_relays_with_the_preferred_one_first() -> None:
-    agent = make_agent(
-        latency=(
-            RegionLatency("Tokyo", 240.0, preferred=False),
-            RegionLatency("Frankfurt", 11.4, preferred=True),
-        )
-    )
-    connection = Connection(
-        (DerpRegion(1, "fra", "Frankfurt", embedded=True), DerpRegion(2, "syd", "Sydney", embedded=False)),
-        force_websockets=True,
-        disable_direct=True,
-        hostname_suffix="coder",
-    )
-    lines = describe.region_lines(agent, connection)
-    assert texts(lines) == [
-        ["●", "Frankfurt", "fra", "11", "preferred embedded"],
-        ["●", "Tokyo", "–", "240", ""],
-        ["○", "Sydney", "syd", "–", ""],
-    ]
-    assert lines[1].cells[3].tone is Tone.WARN
-    facts = {f.label: f.value.text for f in describe.network_facts(agent, connection)}
-    assert facts == {
-        "direct": "not allowed: all traffic goes through relays",
-        "relays": "websockets only",
-        "names": "*.coder",
-    }
-
-
-def test_what_a_server_does_not_say_is_left_out() -> None:
-    assert describe.network_facts(make_agent(latency=()), None) == ()
-    assert [f.label for f in describe.network_facts(make_agent(), Connection())] == ["latency"]
 
 
 # Health

@@ -16,8 +16,10 @@ from agentdash.state.freshness import Fact, Freshness, Problem, StreamState
 from agentdash.state.history import KEPT
 from agentdash.state.model import (
     ActionRecord,
+    AgentNode,
     Connection,
     Containers,
+    Links,
     MetadataItem,
     Port,
     Timings,
@@ -233,6 +235,8 @@ FACTS: list[tuple[str, ev.Event, Any]] = [
     ("containers", ev.ContainersRead("a", Containers(), NOW, live=True), Containers()),
     ("metadata", ev.MetadataRead("a", (MetadataItem("cpu", "CPU", "5%", age_s=1),), NOW), None),
     ("connection", ev.ConnectionRead("a", Connection(), NOW), Connection()),
+    ("links", ev.LinksRead("a", Links(), NOW), Links()),
+    ("node", ev.NodeRead("a", AgentNode(999), NOW), AgentNode(999)),
     ("timings", ev.TimingsRead("a", Timings("b"), NOW), Timings("b")),
 ]
 
