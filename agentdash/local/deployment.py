@@ -110,7 +110,9 @@ class Deployment:
         version.job.template_version_id = version.id
         self.versions[version.id] = version
         if is_active:
-            self.templates[version.template_id].active_version_id = version.id
+            template = self.templates[version.template_id]
+            template.active_version_id = version.id
+            template.updated_at = self.now()
         return version
 
     def add_workspace(self, workspace: Workspace) -> Workspace:

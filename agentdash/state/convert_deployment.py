@@ -33,6 +33,7 @@ def template(raw: schema.Template) -> deployment.Template:
         active_version_id=convert.name(raw.active_version_id),
         deprecated=raw.deprecated,
         deprecation_message=convert.sentence(raw.deprecation_message),
+        updated_at=raw.updated_at,
     )
 
 

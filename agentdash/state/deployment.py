@@ -27,6 +27,8 @@ class Template:
     active_version_id: str = ""
     deprecated: bool = False
     deprecation_message: str = ""
+    updated_at: datetime | None = None
+    """When anything about it changed last: its active version was promoted then, or before."""
 
 
 @dataclass(frozen=True, slots=True)

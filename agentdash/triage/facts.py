@@ -24,7 +24,7 @@ from agentdash.state.freshness import Fact, Freshness
 from agentdash.state.logs import LogBook
 from agentdash.state.model import PREBUILDS_USER_ID, LogLine, Transition, Workspace
 from agentdash.state.store import State
-from agentdash.triage.baseline import Baseline, Figures, learn
+from agentdash.triage.baseline import SPARE, Baseline, Figures, Start, learn
 from agentdash.triage.census import Census
 from agentdash.triage.claims import Claim, claim_of
 from agentdash.triage.clock import known, latest
@@ -37,7 +37,8 @@ TAIL_LINES = 2000
 FEW = 3
 """So many agents without a relay may be chance."""
 
-_DERIVED = ("census", "pools", "pools_by_preset", "baseline")
+_DERIVED = ("census", "pools", "pools_by_preset", "newest_starts", "baseline")
+"""What is derived from facts at the first use."""
 
 Part = Literal["builds", "timings", "build_logs", "agent_logs", "parameters"]
 """Parts of the deployment that tell of one build, agent or workspace."""
@@ -79,25 +80,24 @@ class Facts:
     @cached_property
     def baseline(self) -> Baseline:
         """What is usual here."""
-        limits = self.thresholds
-        return learn(
-            iter(self.census.started.values()),
-            self.deployment.timings,
-            least=int(limits.baseline_samples),
-            kept=max(1, int(limits.baseline_kept)),
-        )
+        limits, timings = self.thresholds, self.deployment.timings
+        least, kept = int(limits.baseline_samples), max(1, int(limits.baseline_kept))
+        return learn(self.newest_starts, timings, least=least, kept=kept)
+
+    @cached_property
+    def newest_starts(self) -> tuple[Start, ...]:
+        """What the baseline is learned from, beside the timings."""
+        return self.census.newest_starts(SPARE * max(1, int(self.thresholds.baseline_kept)))
 
     def remembering(self, memory: Memory) -> Facts:
         """These facts with another memory; nothing that is derived once follows from the memory."""
-        made = replace(self, memory=memory)
-        made.__dict__.update({name: self.__dict__[name] for name in _DERIVED if name in self.__dict__})
-        return made
+        return replace(self, memory=memory).with_derived(self)
 
-    def sealed(self) -> Facts:
-        """These facts with what is derived from them, but without the census: that is kept up to date by its owner."""
-        made = self.remembering(self.memory)
-        made.__dict__.pop("census", None)
-        return made
+    def with_derived(self, other: Facts, *names: str) -> Facts:
+        """These facts, with what was derived once from equal ones: all of it, or what is named."""
+        known = other.__dict__
+        self.__dict__.update({name: known[name] for name in names or _DERIVED if name in known})
+        return self
 
     @cached_property
     def pools_by_preset(self) -> Mapping[str, Pool]:
@@ -143,8 +143,16 @@ class Facts:
         made = [at for pool in pools for w in pool.prebuilds if (at := known(w.created_at)) is not None]
         if made:
             return min(made), True
+        return self.promoted_by(active_version_id), False
+
+    def promoted_by(self, active_version_id: str) -> datetime | None:
+        """A time by which the active version had been promoted: it and its template have not changed since."""
         version = self.version(active_version_id)
-        return (None if version is None else version.created_at), False
+        if version is None or known(version.created_at) is None:
+            return None
+        templates = self.deployment.templates.value
+        template = None if templates is None else templates.get(version.template_id)
+        return latest(version.created_at, None if template is None else template.updated_at)
 
     def removed(self, template_name: str, since: datetime) -> datetime | None:
         """When a prebuild of a template was removed last since then, by the provisioner jobs."""

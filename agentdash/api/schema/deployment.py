@@ -94,6 +94,7 @@ class Template(Wire):
     allow_user_cancel_workspace_jobs: Bool = False
     require_active_version: Bool = False
     max_port_share_level: Str = ""
+    updated_at: Timestamp = None
 
 
 class TemplateVersion(Wire):

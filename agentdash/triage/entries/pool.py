@@ -30,7 +30,7 @@ ENTRIES = (
             ("look at the licence", "coder licenses list"),
             ("delete the leftovers, or remove `prebuilds` from the presets", ""),
         ),
-        ("entitlements", "presets"),
+        ("presets",),
         reference=_PREBUILDS,
     ),
     Entry(

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
+from agentdash.state.freshness import Freshness
 from agentdash.state.model import PREBUILDS_USER_ID, Workspace
 from agentdash.triage.cases import Case, Outcome, PoolCase
 from agentdash.triage.clock import after, age_s, known, latest, older, within, words
-from agentdash.triage.finding import Confidence, Evidence, Subject
+from agentdash.triage.finding import Confidence, Evidence, Finding, Subject
 from agentdash.triage.memory import is_short
 from agentdash.triage.pools import Pool
 from agentdash.triage.rules.registry import deployment_rule, pool_rule
 from agentdash.triage.rules.wording import first_line
 
+_NO_SUCH_FEATURE = frozenset({"RouteNotFound", "FeatureNotLicensed"})
+"""A server without licensed code has no such routes; one without the licence says so (contract: triage.md P02)."""
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_S = 86_400.0
 HOUR_S = 3600.0
 
@@ -26,7 +31,11 @@ def is_paused(case: Case) -> bool:
 def is_unlicensed(case: Case) -> bool:
     """P02: the feature is not enabled."""
     features = case.facts.state.server.entitlements
-    return features is not None and not features.get("workspace_prebuilds", False)
+    if features is not None:
+        return not features.get("workspace_prebuilds", False)
+    settings = case.facts.deployment.prebuilds
+    is_refused = settings.freshness is Freshness.REFUSED and settings.problem is not None
+    return is_refused and settings.problem is not None and settings.problem.kind in _NO_SUCH_FEATURE
 
 
 # The deployment
@@ -52,7 +61,12 @@ def paused(case: Case) -> Outcome:
 @deployment_rule("P02")
 def not_licensed(case: Case) -> Outcome:
     """Presets want instances without a licence for them."""
+    features = case.facts.state.server.entitlements
+    if features is None and case.facts.unknown("settings") is None:
+        return  # whoever answers that has the feature
     if not is_unlicensed(case):
+        if features is None:
+            yield case.cannot("P02", "entitlements: not read yet")
         return
     wanted = [pool for pool in case.facts.pools if pool.is_active and (pool.desired or 0) > 0]
     if not wanted:
@@ -63,7 +77,9 @@ def not_licensed(case: Case) -> Outcome:
         "P02",
         subject=Subject("deployment", "prebuilds-licence"),
         evidence=[
-            Evidence(None, "workspace_prebuilds is not enabled", "entitlements.features"),
+            Evidence(None, "workspace_prebuilds is not enabled", "entitlements.features")
+            if features is not None
+            else Evidence(None, "this server is not licensed for prebuilds", "prebuilds/settings"),
             Evidence(None, f"{len(wanted)} presets want instances: {names}", "presets"),
             Evidence(None, f"{left} prebuilds left running", "workspaces") if left else None,
         ],
@@ -86,18 +102,14 @@ def swamped(case: Case) -> Outcome:
     is_old = bool(ages) and max(ages) > case.limits.swamp_age_s
     if len(times) < case.limits.swamp_jobs and not is_old:
         return
-    if (
-        jobs
-        and not by_list
-        and all(w.build.matched is not None and w.build.matched.available == 0 for w in jobs)
-    ):
+    if jobs and all(w.build.matched is not None and w.build.matched.available == 0 for w in jobs):
         return  # nobody takes them: B01 and B02 say so
     by_template = ", ".join(f"{pool.template_name} {len(pool.queued)}" for pool in waiting[:4])
     yield case.find(
         "P19",
         subject=Subject("deployment", "prebuild-queue"),
         since=min((at for at in map(known, times) if at is not None), default=None),
-        title=f"{len(times)} prebuild jobs are queued",
+        title=f"{len(times)} prebuild jobs are queued" if len(times) != 1 else "A prebuild job is queued",
         evidence=[
             Evidence(None, f"{len(times)} queued, the oldest for {words(max(ages, default=0))}", "queue"),
             Evidence(None, by_template, "queue by template") if by_template else None,
@@ -158,10 +170,9 @@ def short_since(case: PoolCase) -> tuple[datetime | None, bool]:
         for w in case.facts.census.of_preset.get(case.pool.preset_id, {}).values()
         if not w.is_prebuild
     ]
-    version = case.facts.version(case.pool.version_id)
     return (
         latest(
-            version.created_at if version is not None else None,
+            case.facts.promoted_by(case.pool.version_id),
             *(w.build.job.completed_at or w.build.created_at for w in case.pool.prebuilds),
             *claims,
         ),
@@ -171,7 +182,7 @@ def short_since(case: PoolCase) -> tuple[datetime | None, bool]:
 
 def _is_short_for_long(case: PoolCase) -> tuple[datetime | None, bool] | None:
     """P03's ground: short for more than three intervals; None if not."""
-    if not is_short(case.pool) or case.pool.starting or is_paused(case) or is_unlicensed(case):
+    if not is_short(case.pool) or is_paused(case) or is_unlicensed(case) or _is_deprecated(case):
         return None
     if backing_off(case) or is_hard_limited(case):
         return None
@@ -192,11 +203,12 @@ def short(case: PoolCase) -> Outcome:
     if not _is_counted(case):
         return
     found = _is_short_for_long(case)
-    if found is None or _is_deprecated(case):
+    if found is None:
         return
     yield case.find(
         "P03",
         since=found[0],
+        title="Pool is short, and too little is on its way" if case.pool.starting else "",
         confidence=Confidence.CERTAIN if found[1] else Confidence.LIKELY,
         evidence=[case.counts(), _newest(case.pool)],
     )
@@ -235,8 +247,7 @@ def backoff(case: PoolCase) -> Outcome:
     if not backing_off(case):
         return
     config = case.facts.config()
-    wanted = case.pool.desired or 0
-    newest = latest(*(w.build.created_at for w in case.pool.newest_starts[:wanted]))
+    newest = latest(*(w.build.created_at for w in _failures(case)))
     failed = [
         w
         for w in case.pool.newest_starts
@@ -252,12 +263,12 @@ def backoff(case: PoolCase) -> Outcome:
         evidence=[
             case.counts(),
             *_errors(failed),
-            Evidence(until, when, "computed: newest build + failures × back-off"),
+            Evidence(until, when, "computed: newest failure + failures × back-off"),
         ],
     )
 
 
-def _errors(failed: list[Workspace]) -> list[Evidence]:
+def _errors(failed: Sequence[Workspace]) -> list[Evidence]:
     return [
         Evidence(
             w.build.job.completed_at,
@@ -307,8 +318,16 @@ def hard_limited(case: PoolCase) -> Outcome:
             Evidence(
                 None, "the same error each time" if same else "different errors", "latest_build.job.error"
             ),
+            _version_made(case),
         ],
     )
+
+
+def _version_made(case: PoolCase) -> Evidence | None:
+    version = case.facts.version(case.pool.version_id)
+    if version is None:
+        return None
+    return Evidence(version.created_at, f"version {version.name} made", "templateversions.created_at")
 
 
 @pool_rule("P06")
@@ -328,7 +347,7 @@ def refused(case: PoolCase) -> Outcome:
         confidence=Confidence.LIKELY,
         evidence=[
             case.counts(),
-            Evidence(version.created_at, f"version {version.name} made", "templateversions.created_at"),
+            _version_made(case),
             Evidence(None, "no prebuild of it was ever made", "workspaces"),
         ],
     )
@@ -337,13 +356,30 @@ def refused(case: PoolCase) -> Outcome:
 @pool_rule("P10")
 def failed_left(case: PoolCase) -> Outcome:
     """Failed prebuilds pile up."""
-    failed = list(case.pool.failed)
-    old = [w for w in failed if older(w.build.job.completed_at, case.now, case.limits.failed_prebuild_age_s)]
-    if len(failed) < case.limits.failed_prebuilds and not old:
+    if _is_pile(case, case.pool.failed):
+        yield _pile(case, case.pool.failed)
         return
+    # Each version has presets of its own: what piles up over versions is the template's.
+    pools = [p for p in case.facts.pools if p.template_id == case.pool.template_id and p.failed]
+    if not pools or pools[0] is not case.pool or any(_is_pile(case, p.failed) for p in pools):
+        return
+    failed = tuple(w for p in pools for w in p.failed)
+    if _is_pile(case, failed):
+        name = case.pool.template_name
+        yield _pile(case, failed, Subject("template", f"failed:{case.pool.template_id}", template=name))
+
+
+def _is_pile(case: PoolCase, failed: Sequence[Workspace]) -> bool:
+    age_s = case.limits.failed_prebuild_age_s
+    is_old = any(older(w.build.job.completed_at, case.now, age_s) for w in failed)
+    return len(failed) >= case.limits.failed_prebuilds or is_old
+
+
+def _pile(case: PoolCase, failed: Sequence[Workspace], subject: Subject | None = None) -> Finding:
     cost = sum(max(0, w.build.daily_cost) for w in failed)
-    yield case.find(
+    return case.find(
         "P10",
+        subject=subject,
         title=f"{len(failed)} failed prebuild{'s' if len(failed) != 1 else ''} left over",
         since=min((at for w in failed if (at := known(w.build.job.completed_at))), default=None),
         evidence=[
@@ -359,18 +395,15 @@ def empty(case: PoolCase) -> Outcome:
     pool = case.pool
     if not pool.is_active or not pool.desired or pool.claimable or not _is_counted(case):
         return
-    cold = [
-        w
-        for w in case.facts.census.of_preset.get(pool.preset_id, {}).values()
-        if not w.is_prebuild
-        and w.build.number == 1
-        and w.build.initiator_id
-        and w.build.initiator_id != PREBUILDS_USER_ID
-        and within(w.build.created_at, case.now, HOUR_S)
-    ]
+    of_preset = case.facts.census.of_preset.get(pool.preset_id, {})
+    by_hand = [w for w in of_preset.values() if not w.is_prebuild and _is_by_person(w)]
+    cold = [w for w in by_hand if w.build.number == 1 and within(w.build.created_at, case.now, HOUR_S)]
     cold.sort(key=lambda w: w.id)
     since = case.facts.memory.empty.get(pool.preset_id)
-    first = min((at for w in cold if (at := known(w.build.created_at))), default=None)
+    # Where somebody got a prebuild after it, the pool was not empty all the time.
+    claimed_at = latest(*(w.build.created_at for w in by_hand if w.build.number == 2)) or _LONG_AGO
+    made = (at for w in cold if (at := known(w.build.created_at)))
+    first = min((at for at in made if at >= claimed_at), default=None)
     is_watched = older(since, case.now, case.limits.pool_empty_s)
     if not cold or not (is_watched or older(first, case.now, case.limits.pool_empty_s)):
         return
@@ -388,3 +421,7 @@ def empty(case: PoolCase) -> Outcome:
             ),
         ],
     )
+
+
+def _is_by_person(workspace: Workspace) -> bool:
+    return workspace.build.initiator_id not in ("", PREBUILDS_USER_ID)
