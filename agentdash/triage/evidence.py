@@ -105,6 +105,12 @@ _NOISE = re.compile(
     r"|exit(?:ed with)? (?:status|code) 0\b|failed to fetch control manifest|retrying",
     re.IGNORECASE,
 )
+_ECHO = re.compile(
+    r"^make(?:\[\d+\])?: \*\*\*|Command failed with exit (?:code|status)|exit(?:ed)?(?: with)? (?:status|code)"
+    r"|returned a? ?non-zero|npm (?:error|ERR!) (?:Lifecycle|Exit)|ELIFECYCLE",
+    re.IGNORECASE,
+)
+"""Lines that only pass on that something before them failed."""
 _NPM_CODE = re.compile(r"^\s*npm (?:error|ERR!)\s+(?:code|errno|syscall|path|A complete)", re.IGNORECASE)
 
 
@@ -133,10 +139,14 @@ def telling_line(
     found = _by_sign(read, exit_code)
     if found is not None:
         return found
-    for line in reversed(read[-NEARER:]):
-        if _SOUNDS_BAD.search(line.text) and not _NPM_CODE.search(line.text):
-            return Telling(line, "")
-    return Telling(read[-1], "")
+    bad = [
+        ln
+        for ln in read[-NEARER:]
+        if _SOUNDS_BAD.search(ln.text) or _ECHO.search(ln.text)
+        if not _NPM_CODE.search(ln.text)
+    ]
+    first_hand = [ln for ln in bad if not _ECHO.search(ln.text)]
+    return Telling((first_hand or bad or read)[-1], "")
 
 
 def _by_sign(read: Sequence[LogLine], exit_code: int | None) -> Telling | None:
@@ -163,29 +173,57 @@ _EXPLAINED = frozenset(code for sign in _SIGNS for code in sign.codes)
 
 _TERRAFORM_ERROR = re.compile(r"^[\s│╷╵|]*Error: ")
 _TERRAFORM_PLACE = re.compile(r"^[\s│|]*(?:with |on \S+ line \d+)")
+_TERRAFORM_END = re.compile(r"^\s*╵")
+_BLOCK_LINES = 40
 _STILL = re.compile(r"^(?P<address>\S+): Still (?P<what>creating|destroying|modifying|reading)\.\.\..*?\[(?:.*?)?"
                     r"(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?P<s>\d+)s elapsed", re.IGNORECASE)  # fmt: skip
 
 
 def terraform_errors(lines: Sequence[LogLine], limit: int = 3) -> tuple[LogLine, ...]:
-    """Lines of the last `Error:` block of a build's log with its place; else its last lines of level `error`.
+    """Lines of the `Error:` block of a build's log that matters, in their order; else its lines of level `error`.
+
+    Of several blocks the last one that says something known counts, else the last. Of a block its first line counts, the
+    line that says why, which may stand far below, and its place.
 
     Args:
         lines: Lines of the build's log, which name a stage as their source.
         limit: Lines at most.
     """
-    starts = [i for i, ln in enumerate(lines) if _TERRAFORM_ERROR.search(ln.text)]
-    if starts:
-        last = starts[-1]
-        block = [lines[last]]
-        for line in lines[last + 1 : last + 12]:
-            if _TERRAFORM_ERROR.search(line.text):
-                break
-            if _TERRAFORM_PLACE.search(line.text):
-                block.append(line)
-        return tuple(block[:limit])
+    blocks = _blocks(lines)
+    if blocks:
+        block = next((b for b in reversed(blocks) if cause_of(b)), blocks[-1])
+        return _of_block(block, limit)
     loud = [ln for ln in lines if ln.level == "error" and ln.text.strip()]
-    return tuple(loud[-limit:])
+    found = telling_line(loud)
+    if found is None or found.line in loud[-limit:]:
+        return tuple(loud[-limit:])
+    return (found.line, *loud[-limit:][1:])
+
+
+def _blocks(lines: Sequence[LogLine]) -> list[list[LogLine]]:
+    """Each `Error:` with the lines after it that belong to it."""
+    blocks: list[list[LogLine]] = []
+    is_open = False
+    for line in lines:
+        if _TERRAFORM_ERROR.search(line.text):
+            blocks.append([line])
+            is_open = True
+        elif is_open and (_TERRAFORM_END.search(line.text) or len(blocks[-1]) >= _BLOCK_LINES):
+            is_open = False
+        elif is_open:
+            blocks[-1].append(line)
+    return blocks
+
+
+def _of_block(block: Sequence[LogLine], limit: int) -> tuple[LogLine, ...]:
+    first, rest = block[0], block[1:]
+    kept = [first]
+    if not cause_of([first]):
+        reason = next((ln for ln in reversed(rest) if cause_of([ln])), None)
+        kept += [] if reason is None else [reason]
+    places = [ln for ln in rest if _TERRAFORM_PLACE.search(ln.text)]
+    kept += places[: max(0, limit - len(kept))]
+    return tuple(ln for ln in block if ln in kept)
 
 
 def cause_of(lines: Iterable[LogLine]) -> str:
@@ -263,12 +301,13 @@ def devcontainer_end(lines: Sequence[LogLine]) -> DevcontainerEnd | None:
         message = " ".join(str(word.get("message") or word.get("description") or "").split())[:500]
         before = _of_this_run(lines[:index])
         telling = telling_line(before) if has_failed and before else None
-        is_known = telling is not None and bool(telling.cause)
+        # What is neither known nor sounds bad is progress.
+        is_reason = telling is not None and (telling.cause or _SOUNDS_BAD.search(telling.line.text))
         return DevcontainerEnd(
             has_failed,
             message if has_failed else "",
             line,
-            telling.line if telling is not None and is_known else None,
+            telling.line if telling is not None and is_reason else None,
             (telling.cause if telling is not None else "") or cause_of([line]),
         )
     return None

@@ -41,6 +41,18 @@ NPM = (
         (("building", "make: *** [all] Error 2", "cleanup finished"), 2, 1, ""),
         (("step 1", "step 2"), 3, 1, ""),
         (("cat: a: No such file or directory", "Killed"), 137, 1, "killed, most likely for memory"),
+        (
+            ("src/a.c:12: undefined reference to `frob', error: ld failed", "make: *** [all] Error 2"),
+            2,
+            0,
+            "",
+        ),
+        (
+            ("TypeError: x is missing", "npm ERR! Exit status 1", "yarn: Command failed with exit code 1"),
+            1,
+            0,
+            "",
+        ),
         # A later harmless complaint does not explain exit 127.
         (("run.sh: foo: command not found", "mkdir: Permission denied"), 127, 0, "a program is missing"),
     ],
@@ -82,6 +94,37 @@ def test_terraform_block_with_its_place() -> None:
     assert [ln.text for ln in terraform_errors(lines)] == [lines[2].text, lines[4].text, lines[5].text]
 
 
+def test_terraform_block_says_why_far_below() -> None:
+    lines = log(
+        "╷",
+        "│ Error: Unable to create container",
+        "│   with docker_container.workspace,",
+        '│   on main.tf line 20, in resource "docker_container" "workspace":',
+        '│   20: resource "docker_container" "workspace" {',
+        "│ ",
+        "│ Error response from daemon: mkdir /var/lib/docker: no space left on device",
+        "╵",
+        "terraform apply: exit status 1",
+    )
+    shown = terraform_errors(lines)
+    assert [ln.id for ln in shown] == [2, 3, 7]
+    assert cause_of(shown) == "the disk is full"
+
+
+def test_of_several_blocks_the_one_that_says_why_counts() -> None:
+    lines = log(
+        "Error: quota exceeded: 8 of 8 CPUs", "╵", "Error: context canceled", "  with null_resource.x,"
+    )
+    assert [ln.id for ln in terraform_errors(lines)] == [1]
+    unknown = log("Error: first thing", "╵", "Error: second thing")
+    assert [ln.id for ln in terraform_errors(unknown)] == [3]
+
+
+def test_without_a_block_the_loud_line_that_says_why_is_among_them() -> None:
+    lines = log("no space left on device", "cleaning up", "closing", "closed", "bye", level="error")
+    assert [ln.id for ln in terraform_errors(lines)] == [1, 4, 5]
+
+
 def test_without_a_block_the_loud_lines_count() -> None:
     assert [ln.text for ln in terraform_errors(log("a", "b", level="error"))] == ["a", "b"]
     assert terraform_errors(log("a", "b")) == ()
@@ -108,6 +151,19 @@ def test_outcome_of_the_last_run_counts() -> None:
     assert last.has_failed
     assert (last.message, last.cause) == ("Command failed: docker pull x", "Docker does not answer")
     assert devcontainer_end(log('{"outcome": broken', "[" * 5000)) is None
+
+
+def test_progress_before_an_outcome_is_no_reason_and_a_failed_step_is() -> None:
+    error = '{"outcome":"error","message":"Command failed: docker buildx build"}'
+    ended = devcontainer_end(
+        log("ERROR: failed to solve: process apt-get did not complete", "#12 DONE", error)
+    )
+    assert ended is not None
+    assert ended.reason is not None
+    assert ended.reason.id == 1
+    calm = devcontainer_end(log("Start: Run: docker buildx build", "#12 DONE 0.1s", error))
+    assert calm is not None
+    assert calm.reason is None
 
 
 def test_waiting_is_judged_by_the_last_line() -> None:
