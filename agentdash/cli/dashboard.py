@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from agentdash.api.client import Client
     from agentdash.api.exchange import Exchange
     from agentdash.cli.main import Call
+    from agentdash.config.load import Loaded, Origin
     from agentdash.config.settings import Settings
     from agentdash.feed.supervisor import Feed
     from agentdash.local.handover import LocalChild
     from agentdash.state.events import Event
     from agentdash.state.store import State
     from agentdash.ui.context import Context
+    from agentdash.ui.front import Opening
     from agentdash.ui.session import Connect, Post, Session
 
 HEADLESS_STEP = "Use `agentdash fleet --json` or `agentdash agent NAME --json` without a terminal"
@@ -47,7 +49,7 @@ def run(call: Call) -> int:
         for text in loaded.warnings:
             # Seen again when the screen has been left; while it is up it is in the way.
             output.warn(text)
-        return _show(settings, dict(call.environ), child)
+        return _show(loaded, dict(call.environ), child)
     finally:
         if child is not None:
             child.end()
@@ -67,6 +69,21 @@ def need_terminal(environ: Mapping[str, str]) -> None:
         raise CliError(f"{said}: such a terminal cannot show a screen", ExitCode.TROUBLE, HEADLESS_STEP)
 
 
+def need_theme(name: str, origin: Origin) -> None:
+    """The theme exists.
+
+    Raises:
+        CliError: It does not.
+    """
+    from agentdash.ui import themes  # noqa: PLC0415 - Textual knows the names of most
+
+    problem = themes.unknown(name)
+    if problem:
+        there = f"There are {', '.join(themes.names())}"
+        where = f"{origin.name}, theme" if origin.kind == "file" else origin.name or "theme"
+        raise CliError(f"{where}: {problem}", ExitCode.USAGE, there)
+
+
 def _start_child() -> LocalChild:
     from agentdash.local.handover import spawn_child  # noqa: PLC0415 - only when there is no deployment
 
@@ -76,15 +93,17 @@ def _start_child() -> LocalChild:
         raise CliError(f"the embedded deployment cannot be started: {error.strerror}") from None
 
 
-def _show(settings: Settings, environ: dict[str, str], child: LocalChild | None) -> int:
+def _show(loaded: Loaded, environ: dict[str, str], child: LocalChild | None) -> int:
+    settings = loaded.settings
     with imports_kept():
         from agentdash.ui.app import AgentDash  # noqa: PLC0415 - the child starts while Textual is imported
 
-        context = make_context(settings)
+        need_theme(settings.theme, loaded.origins["theme"])
+        front = make_front(settings)
     if not sys.stderr.isatty():
         # Textual draws on stderr; `agentdash 2>errors` is meant to keep the errors, not the screen.
         sys.__stderr__ = sys.__stdout__  # type: ignore[misc]  # the one place Textual takes it from
-    app = AgentDash(context, session_opener(settings, environ, child))
+    app = AgentDash(front, session_opener(settings, environ, child))
     app.run()
     if app.failure:
         from agentdash.cli.logfile import where_the_trace_is  # noqa: PLC0415
@@ -93,30 +112,50 @@ def _show(settings: Settings, environ: dict[str, str], child: LocalChild | None)
     return app.return_code or ExitCode.OK
 
 
+def make_front(settings: Settings) -> Opening:
+    """What the first frame is painted from; its `whole` loads the screens."""
+    from agentdash.ui.front import Opening  # noqa: PLC0415
+    from agentdash.ui.keys import KeyTable  # noqa: PLC0415
+    from agentdash.ui.widgets import glyphs as signs  # noqa: PLC0415
+
+    keymap = {action: ", ".join(keys) for action, keys in settings.keymap.items()}
+    keymap.setdefault("terminal-leave", settings.leave_key)
+    is_ascii = settings.ascii or not _is_utf8()
+    keys = KeyTable(keymap, read_only=settings.read_only)
+    return Opening(settings, keys, signs.ASCII if is_ascii else signs.UNICODE, _load)
+
+
+def _load(front: Opening) -> Context:
+    with imports_kept():
+        importlib.import_module("agentdash.ui.screens.fleet")
+        return _context(front)
+
+
 def make_context(settings: Settings) -> Context:
     """State, rows, keys and signs for the screens. Nothing here asks the network."""
+    return _context(make_front(settings))
+
+
+def _context(front: Opening) -> Context:
     from agentdash.present import glyphs as words  # noqa: PLC0415
     from agentdash.present.columns import haystack  # noqa: PLC0415
     from agentdash.state.events import ServerNamed  # noqa: PLC0415
     from agentdash.state.store import Store  # noqa: PLC0415
     from agentdash.ui.context import Context  # noqa: PLC0415
     from agentdash.ui.fleet_rows import FleetRows  # noqa: PLC0415
-    from agentdash.ui.keys import KeyTable  # noqa: PLC0415
     from agentdash.ui.widgets import glyphs as signs  # noqa: PLC0415
 
-    is_ascii = settings.ascii or not _is_utf8()
+    settings = front.settings
     store = Store(settings.logs.lines_per_agent)
     host = urlsplit(settings.url or "").netloc
     store.apply([ServerNamed(settings.url or "", host, is_embedded=settings.url is None)])
-    keymap = {action: ", ".join(keys) for action, keys in settings.keymap.items()}
-    keymap.setdefault("terminal-leave", settings.leave_key)
     context = Context(
         settings=settings,
         store=store,
         fleet=FleetRows(lambda row, verdict: haystack(row, verdict, context.now())),
-        keys=KeyTable(keymap, read_only=settings.read_only),
-        glyphs=words.ASCII if is_ascii else words.UNICODE,
-        signs=signs.ASCII if is_ascii else signs.UNICODE,
+        keys=front.keys,
+        glyphs=words.ASCII if front.signs is signs.ASCII else words.UNICODE,
+        signs=front.signs,
     )
     return context
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, work
 from textual.app import App
@@ -17,19 +16,21 @@ from textual.widgets import Input
 
 from agentdash.actions.action import Action
 from agentdash.present.cells import Tone
-from agentdash.state.events import Event, ServerFailed
-from agentdash.state.freshness import Problem
-from agentdash.state.model import ActionRecord
-from agentdash.state.store import Changes
 from agentdash.ui import judging, themes
-from agentdash.ui.context import Context
 from agentdash.ui.exit_signals import restore_on_signals
+from agentdash.ui.front import Front
 from agentdash.ui.keygate import KeyGate, is_letter_in_line
-from agentdash.ui.screens.base import BaseScreen
-from agentdash.ui.screens.fleet import FleetScreen
+from agentdash.ui.screens.opening import OpeningScreen
+from agentdash.ui.screens.view import View
 from agentdash.ui.session import Connect, Refusal, Session
 from agentdash.ui.trail import Place, Trail
-from agentdash.ui.widgets.confirm import Confirm, Question
+from agentdash.ui.views import screen_at, view_named
+
+if TYPE_CHECKING:
+    from agentdash.state.events import Event
+    from agentdash.state.model import ActionRecord
+    from agentdash.state.store import Changes
+    from agentdash.ui.context import Context
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +50,8 @@ class AgentDash(App[int], inherit_bindings=False):
     """The dashboard.
 
     Args:
-        context: State, settings, keys and signs.
-        connect: Opens the session after the first paint.
+        front: What the first frame is painted from, and what loads the rest.
+        connect: Opens the session after that.
     """
 
     TITLE = "agentdash"
@@ -59,15 +60,18 @@ class AgentDash(App[int], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = []
     MODES: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, context: Context, connect: Connect) -> None:
+    context: Context
+    """State, settings, keys and signs; there once the first frame is painted."""
+
+    def __init__(self, front: Front, connect: Connect) -> None:
         super().__init__()
-        self.context = context
+        self._front = front
         self.session: Session | None = None
         self._connect = connect
         self._pending: list[Event] = []
         self._take_planned = False
         self._taken_at = 0.0
-        self._views: dict[str, BaseScreen] = {}
+        self._views: dict[str, View] = {}
         self._work: asyncio.Task[None] | None = None
         self._judging: asyncio.Task[None] | None = None
         self._told: tuple[ActionRecord, ...] = ()
@@ -77,27 +81,35 @@ class AgentDash(App[int], inherit_bindings=False):
 
     # Life
 
+    def get_default_screen(self) -> Screen[Any]:
+        """What is painted first."""
+        return OpeningScreen(self._front)
+
     def on_mount(self) -> None:
-        """Show the fleet at once; the network follows."""
-        themes.register(self)
-        self.theme = themes.choose(self.context.settings.theme)
+        """Paint at once; everything else is loaded after that, and the network follows."""
+        themes.use(self, self._front.settings.theme)
         restore_on_signals(self)
         sys.setswitchinterval(SWITCH_S)
-        self.show_view("fleet")
-        self.call_after_refresh(self._begin)
-        self.set_interval(TICK_S, self._tick)
+        # What waits for the load are keys, in the app's own queue; the first frame is painted and stays.
+        self.call_after_refresh(self.call_later, self._begin)
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
+        """Load the rest, and show the fleet with what is known of it so far."""
+        self.context = await asyncio.to_thread(self._front.whole)
+        self.show_view("fleet")
+        self.call_after_refresh(self._start_work)
+
+    def _start_work(self) -> None:
         self._work = asyncio.create_task(self._run_session(), name="session")
         self._work.add_done_callback(self._tell_failure)
         self._judging = judging.start(self)
+        self.set_interval(TICK_S, self._tick)
 
     async def _run_session(self) -> None:
         try:
             self.session = session = await self._connect(self.post, lambda: self.context.state)
         except Refusal as refusal:
-            problem = Problem("Refusal", refusal.title, refusal.detail, refusal.next_step)
-            self.post([ServerFailed(problem)])
+            self._say_problem("Refusal", refusal.title, refusal.detail, refusal.next_step)
             return
         self.context.feed, self.context.shells = session.feed, session.shells
         for screen in self._views.values():
@@ -114,9 +126,13 @@ class AgentDash(App[int], inherit_bindings=False):
         if error is not None:
             log.error("the session has ended", exc_info=error)
             what = f"{type(error).__name__} in this program"
-            self.post(
-                [ServerFailed(Problem("Failure", what, "Nothing is read any more", "Start agentdash again"))]
-            )
+            self._say_problem("Failure", what, "Nothing is read any more", "Start agentdash again")
+
+    def _say_problem(self, kind: str, title: str, detail: str, next_step: str) -> None:
+        from agentdash.state.events import ServerFailed  # noqa: PLC0415 - not before the first paint
+        from agentdash.state.freshness import Problem  # noqa: PLC0415
+
+        self.post([ServerFailed(Problem(kind, title, detail, next_step))])
 
     def _fatal_error(self) -> None:
         """End because of a mistake of ours: the trace goes to the log, one line to the person.
@@ -178,7 +194,7 @@ class AgentDash(App[int], inherit_bindings=False):
         records = self.context.state.actions
         fresh = [record for record in records if record not in self._told]
         self._told = records
-        shown = [s for s in self.screen_stack if isinstance(s, BaseScreen) and s.is_mounted]
+        shown = [s for s in self.screen_stack if isinstance(s, View) and s.is_mounted]
         for record in fresh:
             if shown:
                 shown[-1].say_outcome(record)
@@ -196,9 +212,9 @@ class AgentDash(App[int], inherit_bindings=False):
             if screen.is_current and screen.is_mounted:
                 screen.time_passed(touched)
 
-    def _screens(self) -> list[BaseScreen]:
+    def _screens(self) -> list[View]:
         found = list(self._views.values())
-        found += [s for s in self.screen_stack if isinstance(s, BaseScreen) and s not in found]
+        found += [s for s in self.screen_stack if isinstance(s, View) and s not in found]
         return found
 
     # Views
@@ -206,7 +222,7 @@ class AgentDash(App[int], inherit_bindings=False):
     def show_view(self, name: str) -> None:
         """Switch to a view; it is as it was left. Its key a second time goes to its ground."""
         if name not in self._views:
-            self._views[name] = _view(name)(self.context)
+            self._views[name] = view_named(name, self.context)
             self.add_mode(name, lambda: self._views[name])
         if self.current_mode == name:
             while len(self.screen_stack) > 1:
@@ -232,11 +248,10 @@ class AgentDash(App[int], inherit_bindings=False):
 
     def open_build_log(self, key: str) -> None:
         """Show the log of a workspace's latest build."""
-        from agentdash.ui.screens.build import BuildScreen  # noqa: PLC0415 - not before the first paint
+        place = Place("fleet", key, is_build=True)
+        self._open(screen_at(place, self.context), place)
 
-        self._open(BuildScreen(self.context, key), Place("fleet", key, is_build=True))
-
-    def _open(self, screen: BaseScreen, place: Place) -> None:
+    def _open(self, screen: View, place: Place) -> None:
         if self.current_mode not in WITH_ROWS:
             self.switch_mode("fleet")
         self.trail.visit(Place(self.current_mode, place.key, place.is_build))
@@ -261,7 +276,7 @@ class AgentDash(App[int], inherit_bindings=False):
         if len(self.screen_stack) > 1:
             self.pop_screen()
             below = self.screen
-            if isinstance(below, BaseScreen):
+            if isinstance(below, View):
                 self.trail.visit(Place(self.current_mode, below.place_key, below.SCOPE == "build"))
 
     def _go(self, by: int) -> None:
@@ -273,10 +288,10 @@ class AgentDash(App[int], inherit_bindings=False):
         while len(self.screen_stack) > 1:
             self.pop_screen()
         if place.key:
-            self.push_screen(_screen_of(place)(self.context, place.key))
+            self.push_screen(screen_at(place, self.context))
 
     def _say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
-        if isinstance(self.screen, BaseScreen):
+        if isinstance(self.screen, View):
             self.screen.say(text, tone)
 
     def view_counts(self) -> dict[str, str]:
@@ -294,17 +309,12 @@ class AgentDash(App[int], inherit_bindings=False):
         return counts | self._counted[2]
 
     @property
-    def views(self) -> dict[str, BaseScreen]:
+    def views(self) -> dict[str, View]:
         """Views that have been opened, by name."""
         return self._views
 
     # Keys
 
-    async def on_key(self, event: events.Key) -> None:
-        """What no widget took becomes an action of the place that has the focus."""
-        screen = self.screen
-        if not isinstance(screen, BaseScreen) or isinstance(self.focused, Input):
-            return  # a dialog or an input line has keys of its own, which Textual looks up after this
     async def on_event(self, event: events.Event) -> None:
         """What is typed waits until what was typed before has moved the focus."""
         if (
@@ -318,7 +328,7 @@ class AgentDash(App[int], inherit_bindings=False):
     def _stays(self, key: events.Key) -> bool:
         """Whether a key cannot move the focus: a letter of a line, or what a shell takes."""
         screen = self.screen
-        if isinstance(screen, BaseScreen) and screen.scope_of(self.focused) == "shell":
+        if isinstance(screen, View) and screen.scope_of(self.focused) == "shell":
             return self.context.keys.find("shell", key.key) is None
         return is_letter_in_line(self, key)
 
@@ -327,6 +337,11 @@ class AgentDash(App[int], inherit_bindings=False):
             action = self.context.keys.find(screen.scope_of(self.focused), event.character)
         if action is not None:
             event.stop()
+    async def on_key(self, event: events.Key) -> None:
+        """What no widget took becomes an action of the place that has the focus."""
+        screen = self.screen
+        if not isinstance(screen, View) or isinstance(self.focused, Input):
+            return  # a dialog or an input line has keys of its own, which Textual looks up after this
             event.prevent_default()
             self.act(action)
         elif event.key == "ctrl+c":
@@ -342,7 +357,7 @@ class AgentDash(App[int], inherit_bindings=False):
             if handler is not None:
                 handler()
                 return
-        if isinstance(screen, BaseScreen):
+        if isinstance(screen, View):
             screen.act_on_targets(action)
 
     def act_soon(self, action: Action) -> None:
@@ -381,9 +396,10 @@ class AgentDash(App[int], inherit_bindings=False):
 
     def use_theme(self, name: str) -> str:
         """Use a theme; says what came of it."""
-        if name not in self.available_themes:
-            return f"no theme {name!r}; there are {', '.join(sorted(self.available_themes))}"
-        self.theme = name
+        problem = themes.unknown(name)
+        if problem:
+            return problem if "?" in problem else f"{problem}; :theme tells which there are"
+        themes.use(self, name)
         return f"theme {name}"
 
     @work(exclusive=True, group="quit", exit_on_error=False)
@@ -394,6 +410,8 @@ class AgentDash(App[int], inherit_bindings=False):
         if live:
             words = "1 terminal is open" if len(live) == 1 else f"{len(live)} terminals are open"
             question = Question(
+        from agentdash.ui.widgets.confirm import Confirm, Question  # noqa: PLC0415 - not before the first paint
+
                 f"Quit? {words}.",
                 targets=tuple(shell.target.label for shell in live),
                 lasting="A shell that nobody comes back to ends after five minutes.",
@@ -402,19 +420,3 @@ class AgentDash(App[int], inherit_bindings=False):
             if not await self.push_screen_wait(Confirm(question, signs=self.context.signs)):
                 return
         self.exit(0)
-
-
-def _view(name: str) -> Callable[[Context], BaseScreen]:
-    """The screen of a view; those that are not the first are loaded when they are wanted."""
-    if name == "fleet":
-        return FleetScreen
-    module = importlib.import_module(f"agentdash.ui.screens.{name}")
-    screen: Callable[[Context], BaseScreen] = getattr(module, f"{name.capitalize()}Screen")
-    return screen
-
-
-def _screen_of(place: Place) -> Callable[[Context, str], BaseScreen]:
-    from agentdash.ui.screens.agent import AgentScreen  # noqa: PLC0415
-    from agentdash.ui.screens.build import BuildScreen  # noqa: PLC0415
-
-    return BuildScreen if place.is_build else AgentScreen

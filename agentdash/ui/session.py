@@ -6,13 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agentdash.state.events import Event
-from agentdash.state.store import State
-
 if TYPE_CHECKING:
     from agentdash.actions.run import Runner
     from agentdash.feed.shells import Shells
     from agentdash.feed.supervisor import Feed
+    from agentdash.state.events import Event
+    from agentdash.state.store import State
 
 
 async def _nothing() -> None:
@@ -36,8 +35,8 @@ class Session:
     close: Callable[[], Awaitable[None]] = _nothing
 
 
-Post = Callable[[Sequence[Event]], None]
-Connect = Callable[[Post, Callable[[], State]], Awaitable[Session]]
+Post = Callable[[Sequence["Event"]], None]
+Connect = Callable[[Post, Callable[[], "State"]], Awaitable[Session]]
 """Given where events go and where the state is, opens the session. May raise `Refusal`."""
 
 

@@ -9,6 +9,7 @@ it can stand on: at least 4.5:1, tested for all themes that do not leave the col
 from __future__ import annotations
 
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from textual.app import App
@@ -201,19 +202,23 @@ def _on_all(color: Color, grounds: list[Color]) -> Color:
     return color
 
 
-def register(app: App[Any]) -> tuple[str, ...]:
-    """Make all themes known to an app; call it before the app runs. Returns their names, our own first."""
+def names() -> tuple[str, ...]:
+    """All themes, our own first."""
+    return (*(theme.name for theme in OWN), *sorted(BUILTIN_THEMES))
+
+
+def use(app: App[Any], name: str) -> None:
+    """Show an app in a theme that exists. To tune all of Textual's costs a start 40 ms, so it is done for the one."""
     for theme in OWN:
         app.register_theme(theme)
-    others = []
-    for name, theme in BUILTIN_THEMES.items():
-        if not theme.ansi:
-            app.register_theme(tuned(theme))
-        others.append(name)
-    return (*(theme.name for theme in OWN), *sorted(others))
+    if name in BUILTIN_THEMES:
+        app.register_theme(tuned(BUILTIN_THEMES[name]))
+    app.theme = name
 
 
-def choose(wanted: str | None) -> str:
-    """The name of a theme that exists: the wanted one, else our own dark one."""
-    known = {theme.name for theme in OWN} | BUILTIN_THEMES.keys()
-    return wanted if wanted in known else DARK
+def unknown(name: str) -> str:
+    """What to say of a name that is no theme's; empty for one that is."""
+    if name in names():
+        return ""
+    near = get_close_matches(name.lower(), names(), 1)
+    return f"there is no theme {name!r}" + (f"; did you mean {near[0]}?" if near else "")

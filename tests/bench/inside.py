@@ -33,8 +33,7 @@ def widgets() -> None:
         ENABLE_COMMAND_PALETTE = False
 
         def on_mount(self) -> None:
-            themes.register(self)
-            self.theme = themes.DARK
+            themes.use(self, themes.DARK)
             self.query_one(StatusLine).show([Cell("agentdash")])
             grid = self.query_one(Grid)
             grid.set_columns([Column("agent", "AGENT", width=20), Column("words", "WORDS", flex=1)])

@@ -53,8 +53,7 @@ def program(rows: int, rate: int) -> None:
 
         def __init__(self) -> None:
             super().__init__()
-            themes.register(self)
-            self.theme = themes.DARK
+            themes.use(self, themes.DARK)
 
         def compose(self) -> ComposeResult:
             yield Grid()

@@ -34,8 +34,7 @@ def program(rate: int) -> None:
 
         def __init__(self) -> None:
             super().__init__()
-            themes.register(self)
-            self.theme = themes.DARK
+            themes.use(self, themes.DARK)
             self.lines = [line(key) for key in range(100_000)]
 
         def compose(self) -> ComposeResult:

@@ -130,6 +130,7 @@ async def dashboard_on(
     app = AgentDash(context, dashboard.session_opener(settings, {}))
     async with app.run_test(size=size) as pilot:
         it = Live(app, pilot, served)
+        await it.until(lambda: app.screen.query("#fleet-grid"))
         yield it
 
 
@@ -303,7 +304,7 @@ async def test_read_only_is_kept_on_screen_and_in_the_client(served: Served) -> 
 async def test_a_wrong_token_is_said_and_the_program_stays_up(served: Served) -> None:
     wrong = replace(served, token=Secret("wrong-token-of-nobody"))  # type: ignore[arg-type]
     async with dashboard_on(wrong) as it:
-        await it.until(lambda: it.fleet.query_one("#trouble").display)
+        await it.until(lambda: it.fleet.query_one("#trouble").display and it.line("trouble"))
         await it.until(lambda: "coder login" in screen_text(it.app))
         assert "wrong-token" not in screen_text(it.app)
         assert it.app.is_running
@@ -314,5 +315,5 @@ async def test_nothing_listens_there(served: Served) -> None:
         listener.bind(("127.0.0.1", 0))
         nowhere = replace(served, url=f"http://127.0.0.1:{listener.getsockname()[1]}")
     async with dashboard_on(nowhere) as it:
-        await it.until(lambda: it.fleet.query_one("#trouble").display)
+        await it.until(lambda: it.fleet.query_one("#trouble").display and it.line("trouble"))
         assert it.line("trouble").startswith(" ✗ ")

@@ -20,7 +20,7 @@ from agentdash.feed.shells import Shells
 from agentdash.present import glyphs as words
 from agentdash.present.columns import haystack
 from agentdash.state import events as ev
-from agentdash.state.model import ActionRecord, Agent, Role, User, Workspace, agent_key
+from agentdash.state.model import ActionRecord, Agent, RegionLatency, Role, User, Workspace, agent_key
 from agentdash.state.store import State, Store
 from agentdash.ui.app import AgentDash
 from agentdash.ui.context import Context
@@ -42,6 +42,7 @@ from tests.unit.model_factory import NOW, before, make_agent, make_build, make_w
 
 PATIENCE_S = 20.0
 """No test waits longer than this for what it expects; most wait some milliseconds."""
+NEAR = (RegionLatency("Frankfurt", 20.0, preferred=True),)
 OPS = User("u1", "ada", roles=(Role("owner"),))
 
 
@@ -63,6 +64,7 @@ class FakeFeed:
     agents: list[str | None] = field(default_factory=list)
     build_log: str | None = None
     refreshed: int = 0
+    measured: int = 0
     is_running: bool = False
 
     def set_visible(self, ids: set[str]) -> None:
@@ -80,6 +82,9 @@ class FakeFeed:
 
     def refresh(self) -> None:
         self.refreshed += 1
+
+    def measure_links(self) -> None:
+        self.measured += 1
 
     async def run(self) -> None:
         self.is_running = True
@@ -279,6 +284,7 @@ async def desk(
     """The app on screen, connected, with these workspaces known."""
     it = Desk(settings=settings, refusal=refusal)
     async with it.app.run_test(size=size) as it.pilot:
+        await it.until(lambda: it.app.screen.query("#fleet-grid"))
         if refusal is None:
             await it.until(lambda: it.feed.is_running)
             await it.tell(*greeting())
@@ -307,7 +313,7 @@ def workspace(
     **fields: Any,
 ) -> Workspace:
     """A running workspace of ada with a well agent `main`, unless told otherwise."""
-    found = agents or (make_agent(workspace_id=workspace_id),)
+    found = agents or (make_agent(workspace_id=workspace_id, latency=NEAR),)
     made = make_build(**({"id": f"{workspace_id}-b3", "workspace_id": workspace_id} | (build or {})))
     values: dict[str, Any] = {
         "id": workspace_id,

@@ -37,10 +37,6 @@ def test_every_text_is_readable_on_every_ground(theme: Theme) -> None:
 class Host(App[None]):
     """A grid under any theme."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.names = themes.register(self)
-
     def compose(self) -> ComposeResult:
         yield Grid()
 
@@ -48,8 +44,8 @@ class Host(App[None]):
 async def test_what_lines_are_painted_with_is_readable_in_all_themes() -> None:
     app = Host()
     async with app.run_test() as pilot:
-        for name in app.names:
-            app.theme = name
+        for name in themes.names():
+            themes.use(app, name)
             await pilot.pause()
             palette = app.query_one(Grid).palette
             for tone in Tone:
@@ -67,7 +63,7 @@ async def test_what_lines_are_painted_with_is_readable_in_all_themes() -> None:
 async def test_the_terminal_theme_leaves_colours_and_background_to_the_terminal() -> None:
     app = Host()
     async with app.run_test() as pilot:
-        app.theme = themes.TERMINAL
+        themes.use(app, themes.TERMINAL)
         await pilot.pause()
         palette = app.query_one(Grid).palette
         broken = palette.style(Tone.BROKEN)
@@ -122,9 +118,12 @@ def test_legible_moves_no_further_than_needed() -> None:
     assert moved.b > moved.r
 
 
-def test_themes_are_registered_and_chosen_by_name() -> None:
+def test_themes_are_known_by_name() -> None:
     app = Host()
-    assert app.names[0] == themes.DARK
-    assert set(app.names) <= set(app.available_themes)
-    assert themes.choose("nord") == "nord"
-    assert themes.choose(None) == themes.choose("no such theme") == themes.DARK
+    assert themes.names()[0] == themes.DARK
+    themes.use(app, "nord")
+    assert app.theme == "nord"
+    assert set(themes.names()) == set(app.available_themes)
+    assert themes.unknown("nord") == ""
+    assert themes.unknown("agentdahs") == "there is no theme 'agentdahs'; did you mean agentdash?"
+    assert themes.unknown("") == "there is no theme ''"

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.screen import Screen
 from textual.widget import Widget
 
-from agentdash.actions.action import Action, key_label
+from agentdash.actions.action import Action
 from agentdash.actions.guard import check
 from agentdash.actions.pools import POOLS
 from agentdash.actions.target import Target
 from agentdash.present.agent_title import top_line
-from agentdash.present.cells import Cell, Span, Tone
+from agentdash.present.cells import Cell, Tone
 from agentdash.present.nextstep import enter_command, locator
 from agentdash.present.times import moment
 from agentdash.state.events import Event
 from agentdash.state.model import ActionRecord, Agent, Workspace
 from agentdash.state.store import Changes
 from agentdash.text.safe import clean
+from agentdash.ui import themes
+from agentdash.ui.bars import key_word, view_cells
 from agentdash.ui.clipboard import copy
 from agentdash.ui.commands import understand
 from agentdash.ui.context import Context
 from agentdash.ui.palette import palette
+from agentdash.ui.screens.view import View
 from agentdash.ui.urls import open_url, workspace_url
 from agentdash.ui.widgets.confirm import Confirm, Question
 from agentdash.ui.widgets.filterbar import FilterBar
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from agentdash.ui.app import AgentDash
 
 
-class BaseScreen(Screen[Any], inherit_bindings=False):
+class BaseScreen(View, inherit_bindings=False):
     """A view.
 
     Subclasses set `SCOPE` and `VIEW`, compose their content in `compose_content`, and say in `refresh_content` what is
@@ -124,7 +126,9 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
         """Title, views, trouble and footer; each repaints only if it reads differently."""
         self.query_one("#title", StatusLine).show(*self.title_cells())
         right = [Cell("READ-ONLY", Tone.WARN)] if self.context.read_only else []
-        self.query_one("#views", StatusLine).show(self._view_cells(), right)
+        self.query_one("#views", StatusLine).show(
+            view_cells(self.context.keys, self.context.signs, self.VIEW, self.dash.view_counts()), right
+        )
         for name, cells in zip(("trouble", "trouble-next"), self._trouble_cells(), strict=True):
             line = self.query_one(f"#{name}", StatusLine)
             line.show(cells)
@@ -136,20 +140,6 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
         context = self.context
         line = top_line(context.state, context.now(), rows=context.fleet.total, glyphs=context.glyphs)
         return line.left, line.right
-
-    def _view_cells(self) -> list[Cell]:
-        cells = []
-        counts = self.dash.view_counts()
-        for action in self.context.keys.actions:
-            if not action.id.startswith("view-"):
-                continue
-            view = action.id.removeprefix("view-")
-            key = self.key_word(action.keys[0]) if action.keys else ""
-            count = counts.get(view, "")
-            text = " ".join(word for word in (key, action.title, count) if word)
-            tone = Tone.BRIGHT if view == self.VIEW else Tone.DIM
-            cells.append(Cell(text, tone, (Span(0, len(key), Tone.ACCENT),)))
-        return cells
 
     def _trouble_cells(self) -> tuple[list[Cell], list[Cell]]:
         """Why nothing is heard of the deployment, and what to do; empty while all is well."""
@@ -182,8 +172,7 @@ class BaseScreen(Screen[Any], inherit_bindings=False):
 
     def key_word(self, key: str) -> str:
         """A key as the set of signs can show it."""
-        label = key_label(key)
-        return label if self.context.signs is not ASCII else label.replace("⏎", "enter")
+        return key_word(key, self.context.signs)
 
     def on_descendant_focus(self) -> None:
         """The footer names what works here."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from agentdash.cli import dashboard
+from agentdash.cli.output import CliError, ExitCode
 from agentdash.config.load import load
 from agentdash.config.settings import Settings
 from agentdash.local.handover import HandoverError
@@ -45,6 +48,31 @@ def test_the_leave_key_and_the_key_map_are_the_users() -> None:
     assert leave is not None
     assert leave_all is not None
     assert (leave.keys, leave_all.keys) == (("f12",), ("Q", "ctrl+q"))
+
+
+def test_a_theme_that_does_not_exist_is_said_with_where_it_was_named(tmp_path: Path) -> None:
+    loaded = load({"theme": "nrod"}, {}, tmp_path, "linux")
+    with pytest.raises(CliError) as caught:
+        dashboard.need_theme(loaded.settings.theme, loaded.origins["theme"])
+    assert caught.value.message == "--theme: there is no theme 'nrod'; did you mean nord?"
+    assert caught.value.code is ExitCode.USAGE
+    assert "agentdash-light" in caught.value.next_step
+    dashboard.need_theme("nord", loaded.origins["theme"])
+
+
+def test_the_first_frame_waits_for_nothing_it_does_not_show() -> None:
+    code = """
+import sys
+from agentdash.cli import dashboard
+from agentdash.cli.output import CliError, ExitCode
+from agentdash.config.settings import Settings
+import agentdash.ui.app
+dashboard.make_front(Settings())
+print(*(name for name in sys.modules if name.partition('.')[0] in ('pydantic', 'pyte', 'httpx', 'websockets')
+        or name.startswith(('agentdash.state.', 'agentdash.triage.', 'agentdash.feed.', 'agentdash.api.'))))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == []
 
 
 class DeadChild:
