@@ -23,7 +23,7 @@ WORDS = {
     "filter": "filter QUERY: show only rows that match",
     "sort": "sort COLUMN: sort by a column, again to turn it around",
     "columns": "columns A,B,C: show these columns; alone it opens the chooser",
-    "theme": "theme NAME: use a theme",
+    "theme": "theme NAME: use a theme; alone it tells which there are",
     "open": "open OWNER/NAME: open a workspace's agent",
 }
 
@@ -39,7 +39,7 @@ def understand(text: str, actions: Iterable[Action]) -> Command:
     if not words:
         return Command(problem="")
     word, argument = words[0].lower(), words[1].strip() if len(words) > 1 else ""
-    if word in WORDS and (argument or word in ("filter", "sort")):
+    if word in WORDS and (argument or word in ("filter", "sort", "theme")):
         return Command(word=word, argument=argument)
     whole = "-".join(text.lower().split())
     names = {action.id: action for action in offered}

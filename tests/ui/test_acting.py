@@ -175,9 +175,7 @@ async def test_read_only_mode_has_no_shell_in_the_agent_either() -> None:
 
 
 async def test_help_lists_what_works_here_with_the_users_keys() -> None:
-    async with desk(
-        HERE, settings=Settings(keymap={"restart": ("ctrl+t",), "stop": ()})
-    ) as it:
+    async with desk(HERE, settings=Settings(keymap={"restart": ("ctrl+t",), "stop": ()})) as it:
         await it.press("R")
         assert it.app.screen is it.fleet
         await it.press("question_mark")
@@ -205,7 +203,8 @@ async def test_the_palette_carries_out_what_is_chosen() -> None:
     ("text", "said"),
     [
         ("nonsense", "no command 'nonsense'"),
-        ("theme nothing", "no theme 'nothing'"),
+        ("theme nothing", "there is no theme 'nothing'; :theme tells which there are"),
+        ("theme nrod", "there is no theme 'nrod'; did you mean nord?"),
         ("theme agentdash-light", "theme agentdash-light"),
         ("open ada/nothing", "no agent 'ada/nothing'"),
         ("refresh", "reading again"),
@@ -293,3 +292,11 @@ async def test_the_end_of_the_program_ends_the_session() -> None:
         assert it.feed.is_running
     assert it.is_closed
     assert not it.feed.is_running
+
+
+async def test_theme_alone_tells_the_present_one_and_the_others() -> None:
+    async with desk(HERE, settings=Settings(theme="nord")) as it:
+        await it.command("theme")
+        await it.until(lambda: isinstance(it.app.screen, Help))
+        assert ":theme  nord" in it.text
+        assert "agentdash-light" in it.text

@@ -341,7 +341,9 @@ class BaseScreen(View, inherit_bindings=False):
 
     def obey(self, word: str, argument: str) -> None:
         """Carry out a command that is no action."""
-        if word == "theme":
+        if word == "theme" and not argument:
+            self._list_themes()
+        elif word == "theme":
             self.say(self.dash.use_theme(argument))
         elif word == "open":
             self.dash.open_named(argument)
@@ -349,6 +351,15 @@ class BaseScreen(View, inherit_bindings=False):
             self.say(f"{word} works in the fleet: press F", Tone.WARN)
 
     async def ask_to_leave(self, shell: Shell) -> bool:
+    def _list_themes(self) -> None:
+        present = self.app.theme
+        others = tuple(("", name) for name in themes.names() if name != present)
+        sections = [
+            HelpSection("Now", ((":theme", present),)),
+            HelpSection("Others, by :theme NAME or the setting theme", others),
+        ]
+        self.app.push_screen(Help(sections, title="Themes", signs=self.context.signs))
+
         """Ask before the connection to a live shell is closed."""
         question = Question(
             f"Close the connection to {shell.target.label}?",

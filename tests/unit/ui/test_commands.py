@@ -42,6 +42,7 @@ def test_actions_by_id_title_or_beginning(text: str, action_id: str) -> None:
         ("sort", "sort", ""),
         ("Sort Agent", "sort", "Agent"),
         ("theme terminal", "theme", "terminal"),
+        ("theme", "theme", ""),
         ("open ada/go-7f3a", "open", "ada/go-7f3a"),
         ("columns agent,owner", "columns", "agent,owner"),
     ],
