@@ -193,6 +193,7 @@ class WorkspaceCase(Ground):
             "ws": workspace.full_name,
             "agent": workspace.full_name,
             "build": str(build.number),
+            "transition": build.transition or "start",
             "template": workspace.template_name or "the template",
             "preset": build.preset_id or "",
         }

@@ -182,7 +182,7 @@ ENTRIES = (
         "what it should take down is still alive; other commands are refused meanwhile",
         ("as for any build: queue, provider, credentials",),
         (
-            ("read the build's log, then try again", "coder stop {ws}"),
+            ("read the build's log, then try again", "coder {transition} {ws}"),
             ("last resort; then clean up by hand", "coder delete --orphan {ws}"),
         ),
         thresholds=("teardown_s",),

@@ -43,7 +43,8 @@ class Entry:
         fires: When it holds.
         why: Why it matters, or what is easily got wrong.
         causes: Likely causes, the likeliest first.
-        next: Steps as (text, command); `{ws}`, `{agent}`, `{build}`, `{template}`, `{preset}`, `{suspect}` are filled in.
+        next: Steps as (text, command); `{ws}`, `{agent}`, `{build}`, `{transition}`, `{template}`, `{preset}`,
+            `{suspect}` are filled in.
         needs: What must be readable for it; refused, it is said that it cannot be known.
         thresholds: Names of the limits it uses.
         reference: Where to read on: pages of Coder's documentation, issues as `#number`.

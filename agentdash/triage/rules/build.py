@@ -6,6 +6,7 @@ from agentdash.triage.cases import Outcome, WorkspaceCase
 from agentdash.triage.clock import ago, older, span_s, words
 from agentdash.triage.evidence import cause_of, clean_error, still_busy, terraform_errors
 from agentdash.triage.finding import Confidence, Evidence, Severity
+from agentdash.triage.rules.queue import QUOTA
 from agentdash.triage.rules.registry import workspace_rule
 from agentdash.triage.rules.wording import (
     build_errors,
@@ -121,14 +122,20 @@ def canceling(case: WorkspaceCase) -> Outcome:
 
 
 def is_failed(case: WorkspaceCase) -> bool:
-    """Whether the latest build failed by itself: not reaped, not cancelled, no code that says why."""
+    """Whether the latest build failed by itself: not reaped, not cancelled, no known code that says why."""
     job = case.job
     return (
         job.status == "failed"
         and job.canceled_at is None
-        and not job.error_code
+        and job.error_code != QUOTA
+        and not is_missing_value(job.error_code)
         and not job.error.startswith(REAPED)
     )
+
+
+def is_missing_value(code: str) -> bool:
+    """Whether a code means that a variable or a parameter has no value."""
+    return code == "REQUIRED_TEMPLATE_VARIABLES" or ("PARAMETER" in code and "MISSING" in code)
 
 
 @workspace_rule("B09", jobs=("failed",), transitions=("start",))
@@ -145,6 +152,7 @@ def terraform(case: WorkspaceCase) -> Outcome:
     )
     proofs = [
         case.build_proof("job.error", first_line(job.error) or "no error given", job.completed_at),
+        *([case.build_proof("job.error_code", job.error_code)] if job.error_code else ()),
         *build_errors(errors),
     ]
     if before is not None and before.template_version_id == case.build.template_version_id:
@@ -168,7 +176,7 @@ def missing_value(case: WorkspaceCase) -> Outcome:
     code = job.error_code
     if job.status != "failed" or job.canceled_at is not None:
         return
-    if code != "REQUIRED_TEMPLATE_VARIABLES" and not ("PARAMETER" in code and "MISSING" in code):
+    if not is_missing_value(code):
         return
     proofs = [
         case.build_proof("job.error_code", code),
