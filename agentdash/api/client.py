@@ -29,6 +29,7 @@ from agentdash.api.exchange import (
     origin_of,
     user_agent,
 )
+from agentdash.api.login import Login, StoredToken
 from agentdash.api.mapping import RawAnswer, error_from, error_from_exception, http_date
 from agentdash.api.schema import Decoded, NotDecodable, decode, decode_list
 from agentdash.api.schema.base import Bool, from_json
@@ -60,6 +61,7 @@ class Client:
         url: str,
         token: Secret,
         *,
+        login_again: StoredToken | None = None,
         headers: Mapping[str, Secret | str] | None = None,
         tls: TlsOptions | None = None,
         read_only: bool = False,
@@ -75,7 +77,7 @@ class Client:
         self.absences = Absences()
         self.server_version = ServerVersion("")
         self.clock_offset_s: float | None = None
-        self._token = token
+        self._login = Login(token, login_again, clock)
         self._extra = dict(headers or {})
         self._tls = tls or TlsOptions()
         self._budget = budget or RequestBudget()
@@ -185,12 +187,23 @@ class Client:
         body: object = None,
         timeout_s: float = TIMEOUT_S,
     ) -> Answer:
-        """One request, one answer below 400 (304 included).
+        """One request, one answer below 400 (304 included); refused for its token, it is sent once more with a new one.
 
         Raises:
             ApiError: whatever went wrong, by its name.
         """
         self.check_allowed(method, path)
+        token = self._login.token
+        try:
+            return await self._once(method, path, query, body, timeout_s)
+        except errors.NotLoggedIn:
+            if not await self._login.renew(token):
+                raise
+        return await self._once(method, path, query, body, timeout_s)
+
+    async def _once(
+        self, method: str, path: str, query: Query | None, body: object, timeout_s: float
+    ) -> Answer:
         await self.pace(path)
         async with self._stream(method, path, query, body, timeout_s) as (response, started):
             content = await self._body(response, path)
@@ -337,7 +350,7 @@ class Client:
         return error
 
     def _secrets(self) -> list[str]:
-        values = [self._token, *self._extra.values()]
+        values = [*self._login.secrets, *self._extra.values()]
         shown = [value if isinstance(value, str) else value.reveal() for value in values]
         # Shorter ones are words: taking them out would only garble the sentence.
         return [value for value in shown if len(value) >= _SECRET_FROM]
@@ -361,7 +374,7 @@ class Client:
         found = {
             name: value if isinstance(value, str) else value.reveal() for name, value in self._extra.items()
         }
-        if with_login and (token := self._token.reveal()):
+        if with_login and (token := self._login.token):
             found[LOGIN_HEADER] = token
         found["User-Agent"] = user_agent()
         return found

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agentdash.api.errors import ApiError
     from agentdash.api.exchange import Exchange
     from agentdash.cli.main import Call
+    from agentdash.config.secret import Secret
 
 NO_DEPLOYMENT = "no deployment is configured"
 NO_DEPLOYMENT_STEP = (
@@ -59,10 +60,34 @@ def need_login(settings: Settings) -> None:
         )
 
 
+def stored_token(call: Call, settings: Settings) -> Callable[[], Secret | None]:
+    """Read the token again from wherever it was found: who logs in elsewhere need not start agentdash again.
+
+    What is not there, cannot be read, or belongs to another deployment by now is None.
+    """
+
+    def read() -> Secret | None:
+        try:
+            found = load(call.options.flags, call.environ, call.home, call.platform).settings
+        except ConfigError:
+            return None
+        if found.token is None or found.url != settings.url:
+            return None
+        logfile.hide([found.token.reveal()])
+        return found.token
+
+    return read
+
+
 def make_client(
-    settings: Settings, environ: dict[str, str], observe: Callable[[Exchange], None] | None = None
+    settings: Settings,
+    environ: dict[str, str],
+    observe: Callable[[Exchange], None] | None = None,
+    login_again: Callable[[], Secret | None] | None = None,
 ) -> Client:
     """A client of the configured deployment. Runs the header command, which may take a while: not on an event loop.
+
+    `login_again` is asked for another token when the server refuses the present one.
 
     Raises:
         ConfigError: The header command failed.
@@ -82,6 +107,7 @@ def make_client(
     return Client(
         settings.url,
         settings.token,
+        login_again=login_again,
         headers=headers,
         tls=tls,
         read_only=settings.read_only,
@@ -114,7 +140,7 @@ def client_for(call: Call, settings: Settings) -> Client:
     """
     need_login(settings)
     try:
-        return make_client(settings, dict(call.environ))
+        return make_client(settings, dict(call.environ), login_again=stored_token(call, settings))
     except ConfigError as error:
         raise CliError(str(error), ExitCode.USAGE) from None
 

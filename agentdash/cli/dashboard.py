@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from agentdash.cli import output
 from agentdash.cli.collector import imports_kept
-from agentdash.cli.connect import load_settings, make_client, need_login
+from agentdash.cli.connect import load_settings, make_client, need_login, stored_token
 from agentdash.cli.output import CliError, ExitCode
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agentdash.api.exchange import Exchange
     from agentdash.cli.main import Call
     from agentdash.config.load import Loaded, Origin
+    from agentdash.config.secret import Secret
     from agentdash.config.settings import Settings
     from agentdash.feed.supervisor import Feed
     from agentdash.local.handover import LocalChild
@@ -49,7 +50,7 @@ def run(call: Call) -> int:
         for text in loaded.warnings:
             # Seen again when the screen has been left; while it is up it is in the way.
             output.warn(text)
-        return _show(loaded, dict(call.environ), child)
+        return _show(call, loaded, child)
     finally:
         if child is not None:
             child.end()
@@ -93,7 +94,7 @@ def _start_child() -> LocalChild:
         raise CliError(f"the embedded deployment cannot be started: {error.strerror}") from None
 
 
-def _show(loaded: Loaded, environ: dict[str, str], child: LocalChild | None) -> int:
+def _show(call: Call, loaded: Loaded, child: LocalChild | None) -> int:
     settings = loaded.settings
     with imports_kept():
         from agentdash.ui.app import AgentDash  # noqa: PLC0415 - the child starts while Textual is imported
@@ -103,7 +104,8 @@ def _show(loaded: Loaded, environ: dict[str, str], child: LocalChild | None) -> 
     if not sys.stderr.isatty():
         # Textual draws on stderr; `agentdash 2>errors` is meant to keep the errors, not the screen.
         sys.__stderr__ = sys.__stdout__  # type: ignore[misc]  # the one place Textual takes it from
-    app = AgentDash(front, session_opener(settings, environ, child))
+    again = stored_token(call, settings)
+    app = AgentDash(front, session_opener(settings, dict(call.environ), child, again))
     app.run()
     if app.failure:
         from agentdash.cli.logfile import where_the_trace_is  # noqa: PLC0415
@@ -164,7 +166,12 @@ def _is_utf8() -> bool:
     return "utf" in (sys.stdout.encoding or locale.getpreferredencoding(do_setlocale=False)).lower()
 
 
-def session_opener(settings: Settings, environ: dict[str, str], child: LocalChild | None = None) -> Connect:
+def session_opener(
+    settings: Settings,
+    environ: dict[str, str],
+    child: LocalChild | None = None,
+    login_again: Callable[[], Secret | None] | None = None,
+) -> Connect:
     """What opens the session once the first frame is painted."""
 
     async def connect(post: Post, state: Callable[[], State]) -> Session:
@@ -185,7 +192,7 @@ def session_opener(settings: Settings, environ: dict[str, str], child: LocalChil
                 client = await _client_of_child(child, settings, observe, post)
             else:
                 # The header command may take seconds, and the libraries of the network a part of one.
-                client = await asyncio.to_thread(make_client, settings, environ, observe)
+                client = await asyncio.to_thread(make_client, settings, environ, observe, login_again)
         except HandoverError as error:
             raise Refusal(
                 "the embedded deployment did not start", error.detail, "Start it with `agentdash local`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -387,3 +388,55 @@ def test_every_error_is_drawn_in_the_tree_and_has_a_title() -> None:
     for kind in leaves(errors.ApiError):
         assert kind.__name__ in (sys.modules[kind.__module__].__doc__ or "")
         assert kind.title
+
+
+# A login that has been replaced
+
+
+def only(token: str) -> Handler:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.headers["Coder-Session-Token"] == token:
+            return httpx.Response(200, json={})
+        return httpx.Response(
+            401, json={"message": f"{request.headers['Coder-Session-Token']} is signed out"}
+        )
+
+    return answer
+
+
+async def test_a_refused_token_is_read_again_and_the_request_sent_once_more() -> None:
+    stored = iter([Hidden("new-token-of-elsewhere")])
+    client, server = client_of(only("new-token-of-elsewhere"), login_again=lambda: next(stored))
+    await client.request("POST", "/api/v2/things", body={"a": 1})
+    await client.request("GET", "/api/v2/things")
+    sent = [(r.method, r.headers["Coder-Session-Token"]) for r in server.requests]
+    new = "new-token-of-elsewhere"
+    assert sent == [("POST", TOKEN), ("POST", new), ("GET", new)]
+
+
+async def test_the_same_token_is_not_tried_again() -> None:
+    client, server = client_of(only("another"), login_again=lambda: Hidden(TOKEN))
+    with pytest.raises(errors.NotLoggedIn):
+        await client.request("GET", "/api/v2/things")
+    assert len(server.requests) == 1
+
+
+async def test_a_token_that_is_gone_leaves_the_refusal_as_it_was() -> None:
+    client, _ = client_of(only("another"), login_again=lambda: None)
+    with pytest.raises(errors.NotLoggedIn):
+        await client.request("GET", "/api/v2/things")
+
+
+async def test_many_refusals_at_once_read_the_place_once() -> None:
+    reads = []
+
+    def again() -> Hidden:
+        reads.append(1)
+        return Hidden("still-not-the-right-one")
+
+    client, _ = client_of(only("another"), login_again=again, clock=lambda: 5.0)
+    asked = [client.request("GET", "/api/v2/things") for _ in range(5)]
+    ended = await asyncio.gather(*asked, return_exceptions=True)
+    assert {type(error) for error in ended} == {errors.NotLoggedIn}
+    assert len(reads) == 1
+    assert all("still-not" not in str(error) and TOKEN not in str(error) for error in ended)
