@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agentdash.actions import nodes, pools
+from agentdash.actions import pools
 from agentdash.actions.action import Action, Danger
 from agentdash.actions.command import joined_commands
 from agentdash.actions.target import Found, Target, resolve
@@ -102,8 +102,6 @@ def check(
         return Guard(False, "This version cannot do that yet.")
     if action.hits_deployment:
         return _of_pools(action, state, strict=strict)
-    if action.id == "network-node" and (reason := nodes.refusal(state)):
-        return Guard(False, reason)
     found, refused = _sorted_out(action, targets, state, now)
     if not found:
         return Guard(False, refused[0][1] if refused else "Nothing is selected.")

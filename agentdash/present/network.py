@@ -162,20 +162,20 @@ def network_facts(
 
 def _path(connection: Connection, node: AgentNode | None) -> Cell:
     if connection.disable_direct:
-        return Cell("relayed: the deployment allows no direct connections", Tone.WARN)
+        return Cell("relayed: direct is switched off", Tone.WARN)
     if node is not None and not node.endpoints:
-        return Cell("relayed: the agent offers no endpoint for a direct connection", Tone.WARN)
+        return Cell("relayed: no endpoint for direct", Tone.WARN)
     if node is not None:
         count = len(node.endpoints)
-        return Cell(f"direct where it comes about: the agent offers {count} endpoint{'s' * (count != 1)}")
+        return Cell(f"direct over {count} endpoint{'s' * (count != 1)}, else relayed")
     if connection.disable_direct is None:
-        return Cell("? this server does not say whether direct connections are allowed", Tone.DIM)
-    return Cell("direct is allowed; whether it comes about only the two ends know")
+        return Cell("? not told by this server", Tone.DIM)
+    return Cell("direct where it comes about, else relayed")
 
 
 def _transport(connection: Connection) -> Cell:
     if connection.force_websockets is None:
-        return Cell("? this server does not say", Tone.DIM)
+        return Cell("? not told by this server", Tone.DIM)
     return Cell(
         "websockets only, as the deployment wants" if connection.force_websockets else "DERP, else websockets"
     )
@@ -219,12 +219,11 @@ def node_facts(
 def _how_to_ask(key: str, refusal: str) -> Cell:
     if refusal:
         return Cell(refusal, Tone.DIM)
-    log = "it leaves an entry in the connection log"
+    log = "leaves a connection log entry"
     if not key:
-        return Cell(f"not asked; “ask for its node” in the palette does: {log}", Tone.DIM)
-    text = f"not asked; {key} asks: {log}"
-    start = len("not asked; ")
-    return Cell(text, Tone.DIM, (Span(start, start + len(key), Tone.ACCENT),))
+        return Cell(f"the palette can ask; {log}", Tone.DIM)
+    text = f"{key} asks; {log}"
+    return Cell(text, Tone.DIM, (Span(0, len(key), Tone.ACCENT),))
 
 
 def _said(

@@ -16,6 +16,7 @@ from agentdash.text.safe import clean_block
 from agentdash.text.sgr import parse
 
 SENTENCE_LIMIT = 2048
+_LONGEST_ID = 9
 _NO_LATENCY_S = 600.0
 """What takes longer than this, or is no number at all, is no latency."""
 _NEVER_COLLECTED_S = 4_000_000_000
@@ -110,7 +111,7 @@ def agent_node(raw: NodeLike) -> model.AgentNode:
     latencies = Map[int, float]()
     for key, seconds in raw.latency_s.items():
         region, _, _family = key.partition("-")
-        if not region.isdecimal() or not 0 <= seconds < _NO_LATENCY_S:
+        if not region.isdecimal() or len(region) > _LONGEST_ID or not 0 <= seconds < _NO_LATENCY_S:
             continue
         known = latencies.get(int(region))
         latencies = latencies.set(

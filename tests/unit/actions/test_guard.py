@@ -131,25 +131,6 @@ def test_asking_an_agent_for_its_node() -> None:
     assert "to ask" in reason("network-node", replace(away, agents=()))
 
 
-@pytest.mark.parametrize(
-    ("version", "may"),
-    [
-        ("v2.7.3", False),
-        ("v0.25.0+27f9e34", False),
-        ("v2.8.0", True),
-        ("v2.0.0-devel", True),
-        ("", True),
-        ("x", True),
-    ],
-)
-def test_old_servers_tell_of_no_node(version: str, may: bool) -> None:
-    state = a_state()
-    state = replace(state, server=replace(state.server, version=version))
-    guard = check(action("network-node"), [MAIN], state, read_only=False, now=NOON)
-    assert guard.allowed is may
-    assert may or "older than v2.8" in guard.reason
-
-
 def test_what_is_gone_is_said_to_be() -> None:
     assert ask("restart", Target("w9/main")).reason == "It is no longer there."
     assert ask("restart", Target("w1/renamed")).allowed

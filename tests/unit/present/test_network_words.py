@@ -301,21 +301,19 @@ def words_of(connection: Connection | None, node: AgentNode | None = None, **age
 
 def test_direct_or_relayed_as_far_as_can_be_known() -> None:
     assert words_of(None) == {}
-    assert words_of(MAP)["path"] == "direct is allowed; whether it comes about only the two ends know"
+    assert words_of(MAP)["path"] == "direct where it comes about, else relayed"
     off = replace(MAP, disable_direct=True)
-    assert words_of(off)["path"] == "relayed: the deployment allows no direct connections"
-    assert (
-        words_of(MAP, AgentNode(1))["path"] == "relayed: the agent offers no endpoint for a direct connection"
-    )
+    assert words_of(off)["path"] == "relayed: direct is switched off"
+    assert words_of(MAP, AgentNode(1))["path"] == "relayed: no endpoint for direct"
     one = AgentNode(1, endpoints=("10.0.0.5:41641",))
-    assert words_of(MAP, one)["path"] == "direct where it comes about: the agent offers 1 endpoint"
+    assert words_of(MAP, one)["path"] == "direct over 1 endpoint, else relayed"
     assert words_of(off, one)["path"].startswith("relayed")
 
 
 def test_what_an_old_server_does_not_say_is_unknown() -> None:
     assert words_of(Connection()) == {
-        "path": "? this server does not say whether direct connections are allowed",
-        "relays by": "? this server does not say",
+        "path": "? not told by this server",
+        "relays by": "? not told by this server",
     }
 
 
@@ -340,7 +338,7 @@ def node_words(fact: Fact[AgentNode], key: str = "n", refusal: str = "") -> list
 
 
 def test_how_to_ask_and_what_it_leaves_behind() -> None:
-    assert node_words(Fact()) == [("its node", "not asked; n asks: it leaves an entry in the connection log")]
+    assert node_words(Fact()) == [("its node", "n asks; leaves a connection log entry")]
     (fact,) = node_facts(Fact(), MAP, NOW, key="n")
     (span,) = fact.value.spans
     assert (fact.value.text[span.start : span.end], span.tone) == ("n", Tone.ACCENT)
