@@ -75,7 +75,7 @@ class LogRows(LineView):
         self.new_lines = 0
         self._row = 0
         self._shift = 0
-        self._top_key: int | None = None
+        self._anchor: int | None = None
         self._last_key: int | None = None
         self._told: tuple[bool, int] = (True, 0)
         self._map: list[tuple[int, int, LogLine]] = []
@@ -95,11 +95,13 @@ class LogRows(LineView):
         count = len(self._source)
         if self.is_following:
             self._go_to_end()
-        elif self._top_key is not None:
-            self.top = max(0, min(self._source.position(self._top_key), count - 1))
-            if self.top >= count or self._source.line(self.top).key != self._top_key:
+        elif self._anchor is not None:
+            # The line that was chosen, or the nearest that is left; it stays chosen while a filter hides it.
+            top = max(0, min(self._source.position(self._anchor), count - 1))
+            if top >= count or self._source.line(top).key != self._anchor:
                 self._row = 0
             self.new_lines = self._count_new()
+            self.top, self._row = min((top, self._row), self._end_place())
         self.sync()
         self._tell()
 
@@ -163,12 +165,19 @@ class LogRows(LineView):
         """Take the place within the lines and say what changed."""
         self.top, self._row = min((self.top, self._row), self._end_place())
         self.sync()
+        self._drop_anchor()
         self._tell()
+
+    def _drop_anchor(self) -> None:
+        """Hold on to the line at the upper edge, whatever becomes of the others."""
+        if self._map:
+            self._anchor = self._map[0][2].key
 
     def _release(self) -> None:
         if self.is_following:
             self.is_following = False
             self.new_lines = 0
+            self._drop_anchor()
 
     def _count_new(self) -> int:
         count = len(self._source)
@@ -249,7 +258,6 @@ class LogRows(LineView):
             (index, row, lines(index))
             for index, row in rows_from(place, count, self.body_height, self._height_of)
         ]
-        self._top_key = self._map[0][2].key if self._map else self._top_key
         return super()._tokens()
 
     def _token_at(self, y: int) -> object:

@@ -118,6 +118,45 @@ async def test_dropping_and_filtering_keep_the_context() -> None:
         assert len(texts(view)) == 5
 
 
+async def test_a_filter_that_leaves_little_fills_the_screen_around_the_place() -> None:
+    data = lines(100)
+    view = LogView(ListSource(data))
+    app = Host(view)
+    async with app.run_test(size=(40, 5)) as pilot:
+        view.show_index(70)
+        await pilot.pause()
+        view.set_source(ListSource([line for line in data if line.key % 10 == 0 and line.key < 80]))
+        assert texts(view) == ["line 30", "line 40", "line 50", "line 60", "line 70"]
+
+
+async def test_filters_one_after_the_other_hide_the_place_and_show_it_again() -> None:
+    data = lines(100)
+    view = LogView(ListSource(data))
+    app = Host(view)
+    async with app.run_test(size=(40, 5)) as pilot:
+        await pilot.press("g", "pagedown", "pagedown")
+        first = texts(view)
+        for every in (3, 7, 50, 1000):
+            view.set_source(ListSource([line for line in data if line.key % every == every - 1]))
+            await pilot.pause()
+        assert texts(view) == []
+        view.set_source(ListSource(data))
+        assert texts(view) == first
+        assert not view.is_following
+
+
+async def test_following_goes_through_filters() -> None:
+    data = lines(100)
+    view = LogView(ListSource(data))
+    app = Host(view)
+    async with app.run_test(size=(40, 5)) as pilot:
+        for every in (3, 50, 1000, 1):
+            view.set_source(ListSource([line for line in data if line.key % every == every - 1]))
+            await pilot.pause()
+        assert view.is_following
+        assert texts(view)[-1] == "line 99"
+
+
 async def test_the_end_of_a_log_that_shrinks_stays_at_the_edge() -> None:
     source = ListSource(lines(100))
     view = LogView(source)
