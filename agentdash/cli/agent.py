@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agentdash.cli import output
 from agentdash.cli.connect import client_for, load_settings, opened
+from agentdash.cli.judging import look
 from agentdash.cli.output import CliError, ExitCode
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from agentdash.cli.main import Call
     from agentdash.present.glyphs import Glyphs
+    from agentdash.present.verdicts import Told
     from agentdash.state.model import Agent, LogLine, Workspace
     from agentdash.state.store import State
 
@@ -34,7 +36,7 @@ def run(call: Call) -> int:
             await reading.server()
             workspace = await reading.workspace(owner, name)
             agent = choose(workspace, agent_name)
-            await reading.agent_facts(workspace, agent)
+            await asyncio.gather(reading.agent_facts(workspace, agent), reading.around())
             lines = await reading.last_lines(agent.id, call.options.logs)
             return reading.state, workspace, agent, lines, reading.now()
 
@@ -42,13 +44,14 @@ def run(call: Call) -> int:
     if call.options.as_json:
         from agentdash.present.export import agent_json  # noqa: PLC0415
 
-        output.say_json(agent_json(state, workspace, agent, now, logs=lines))
+        output.say_json(agent_json(state, workspace, agent, now, logs=lines, told=look(state, now, settings)))
         return ExitCode.OK
     from agentdash.present.glyphs import ASCII, UNICODE  # noqa: PLC0415
 
     is_ascii = settings.ascii or "utf" not in (sys.stdout.encoding or "").lower()
+    told = look(state, now, settings)
     for line in text_lines(
-        state, workspace, agent, now, lines=lines or (), glyphs=ASCII if is_ascii else UNICODE
+        state, workspace, agent, now, lines=lines or (), told=told, glyphs=ASCII if is_ascii else UNICODE
     ):
         output.say(line)
     return ExitCode.OK
@@ -107,6 +110,7 @@ def text_lines(
     now: datetime,
     *,
     lines: Sequence[LogLine],
+    told: Told,
     glyphs: Glyphs,
 ) -> Iterator[str]:
     """The panes of the agent as text, one after the other."""
@@ -117,14 +121,21 @@ def text_lines(
     from agentdash.triage.verdict import verdict  # noqa: PLC0415
 
     row = next(row for row in rows_of(workspace) if row.key == agent.key)
-    judged = verdict(workspace, agent, now)
+    judged = told.verdict(row, verdict(workspace, agent, now))
     detail = state.details.get(agent.id) or AgentDetail(agent.id)
     yield describe.locator(workspace, agent)
-    for fact in describe.health_facts(workspace, agent, judged, now, server=state.server, glyphs=glyphs):
+    facts = describe.health_facts(
+        workspace,
+        agent,
+        judged,
+        now,
+        server=state.server,
+        findings=told.about(row),
+        group=told.group_of(judged),
+        glyphs=glyphs,
+    )
+    for fact in facts:
         yield f"  {fact.label:<12}{fact.value.text}  {fact.extra.text}".rstrip()
-    told = describe.evidence(state, row, judged, now, glyphs=glyphs)
-    if told.next.text:
-        yield f"  {told.next.text}" + (f"   {told.command}" if told.command else "")
     shares = detail.shares.value or ()
     panes = [
         ("Scripts", "scripts", None, describe.script_lines(agent, detail.timings.value, now, glyphs=glyphs)),

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from agentdash.cli import output
 from agentdash.cli.connect import client_for, load_settings, opened
+from agentdash.cli.judging import look
 from agentdash.cli.output import CliError, ExitCode
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from agentdash.cli.main import Call
+    from agentdash.present.verdicts import Told
     from agentdash.state.query import Query
     from agentdash.state.store import State
     from agentdash.state.views import Row
@@ -43,7 +45,7 @@ def run(call: Call) -> int:
             return reading.state, reading.now()
 
     state, now = asyncio.run(read())
-    judged = judge(state, now, query)
+    judged = judge(state, now, query, look(state, now, settings))
     if call.options.as_json:
         output.say_json(as_json(state, now, judged))
     else:
@@ -53,7 +55,7 @@ def run(call: Call) -> int:
     return ExitCode.OK
 
 
-def judge(state: State, now: datetime, query: Query) -> Judged:
+def judge(state: State, now: datetime, query: Query, told: Told) -> Judged:
     """The rows that match, worst first, each with its verdict."""
     from agentdash.present.columns import haystack  # noqa: PLC0415
     from agentdash.state.views import all_rows, filtered, sorted_rows  # noqa: PLC0415
@@ -62,7 +64,8 @@ def judge(state: State, now: datetime, query: Query) -> Judged:
     found: Judged = {}
     for row in all_rows(state):
         seen = state.seen.get(row.workspace.id)
-        found[row.key] = (row, verdict(row.workspace, row.agent, now, read_at=seen.at if seen else None))
+        first = verdict(row.workspace, row.agent, now, read_at=seen.at if seen else None)
+        found[row.key] = (row, told.verdict(row, first))
     severity_of = lambda row: int(found[row.key][1].severity)  # noqa: E731 - one line for two calls
     rows = filtered(
         (row for row, _ in found.values()),

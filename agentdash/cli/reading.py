@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from agentdash.api.fleet import FleetApi
 from agentdash.cli.output import CliError
 from agentdash.feed.clock import SystemClock
 from agentdash.feed.deployment import Deployment
+from agentdash.feed.surroundings_once import read_around
 from agentdash.state import convert
 from agentdash.state import events as ev
 from agentdash.state.model import Agent, LogLine, Workspace
@@ -78,6 +79,13 @@ class Reading:
         found = convert.workspace(raw)
         self.store.apply([ev.WorkspacesRead((found,), self.now(), "get")])
         return found
+
+    async def around(self) -> None:
+        """What findings about the workspaces read so far are judged from."""
+        await read_around(self._source, self._post, lambda: self.state, SystemClock())
+
+    def _post(self, batch: Sequence[ev.Event]) -> None:
+        self.store.apply(batch)
 
     async def agent_facts(self, workspace: Workspace, agent: Agent) -> None:
         """What the panes of an agent show. A fact that cannot be read is kept as a failed one."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from agentdash.cli import output
 from agentdash.cli.connect import end_of, load_settings, make_client, need_login, opened
+from agentdash.cli.judging import thresholds_of
 from agentdash.cli.output import CliError, ExitCode
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def run(call: Call) -> int:
     watch = Watch(
         settings=settings,
         query=_query(options.query),
-        thresholds=_thresholds(settings),
+        thresholds=thresholds_of(settings),
         fails_on=frozenset(options.fail_on),
         as_json=options.as_json,
         is_ascii=settings.ascii or "utf" not in (sys.stdout.encoding or "").lower(),
@@ -62,15 +63,6 @@ def _query(text: str) -> Query:
         return parse(text)
     except QueryError as error:
         raise CliError(f"the filter cannot be understood: {error}", ExitCode.USAGE) from None
-
-
-def _thresholds(settings: Settings) -> Thresholds:
-    from agentdash.triage.thresholds import Thresholds  # noqa: PLC0415
-
-    try:
-        return Thresholds().with_settings(settings.triage)
-    except ValueError as error:
-        raise CliError(f"settings: {error}", ExitCode.USAGE) from None
 
 
 def _client(settings: Settings, environ: dict[str, str], watch: Watch) -> Client:

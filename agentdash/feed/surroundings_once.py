@@ -69,6 +69,21 @@ async def read_once(
         await asyncio.gather(health, return_exceptions=True)
 
 
+async def read_around(source: Source, post: Post, state: Callable[[], State], clock: Clock) -> None:
+    """Read what surrounds workspaces that are known already, and what there is to know of those that are unwell.
+
+    Args:
+        source: The deployment.
+        post: Takes events in order; they must have reached `state` when it returns.
+        state: The state as it is now.
+        clock: The time.
+    """
+    once = _Once(Context(source, post, state, FeedSettings(), clock, lambda: 0.5))
+    await once.account()
+    await once.topics()
+    await once.cases()
+
+
 class _Once:
     """One reading under way."""
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from agentdash.present.cells import Cell, Span, Tone
 from agentdash.present.columns import agent_name, verdict_text, verdict_tone
+from agentdash.present.findings import group_words
 from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.logline import last_line_of
 from agentdash.present.nextstep import next_step
@@ -15,6 +16,8 @@ from agentdash.present.times import moment
 from agentdash.state.model import Agent, Transition
 from agentdash.state.store import State
 from agentdash.state.views import Row
+from agentdash.triage.finding import Evidence as Proof
+from agentdash.triage.finding import Group
 from agentdash.triage.verdict import Verdict, failing_scripts, script_result
 
 FACTS_SHOWN = 6
@@ -38,25 +41,46 @@ class Evidence:
 
 
 def evidence(
-    state: State, row: Row, verdict: Verdict, now: datetime, *, glyphs: Glyphs = UNICODE
+    state: State,
+    row: Row,
+    verdict: Verdict,
+    now: datetime,
+    *,
+    group: Group | None = None,
+    glyphs: Glyphs = UNICODE,
 ) -> Evidence:
-    """Evidence of one row.
+    """Evidence of one row: the proof of what was found; where nothing was, what is known of it.
 
     Args:
         state: For the row's history and the log of the suspect.
         row: The row.
         verdict: Judgement of it.
         now: Server time.
+        group: The common cause of what the verdict says.
         glyphs: Set of signs.
     """
     rule = f"{verdict.rule} " if verdict.rule else ""
     lead = f"{glyphs.of(verdict.kind)} {rule}{verdict_text(verdict, now)}"
     text = f"{lead} {glyphs.separator} {agent_name(row, glyphs)}"
     title = Cell(text, verdict_tone(verdict, now), (Span(len(lead), len(text), Tone.PLAIN),))
-    step = next_step(row.workspace, row.agent, verdict)
-    facts = [*_timed_facts(state, row, now), *_untimed_facts(state, row, verdict)]
+    if group is not None:
+        text += f" {glyphs.separator} {group_words(group)}"
+        title = Cell(text, title.tone, title.spans)
+    step = next_step(row.workspace, verdict)
+    found = verdict.finding
+    if found is not None and found.evidence:
+        facts = [_proof(proof, now) for proof in found.evidence[-FACTS_SHOWN:]]
+    else:
+        facts = [*_timed_facts(state, row, now), *_untimed_facts(state, row, verdict)]
     said = Cell(f"next: {step.text}", Tone.PLAIN, (Span(0, 5, Tone.DIM),)) if step.text else Cell("")
     return Evidence(glyphs.cell(title), tuple(glyphs.cell(f) for f in facts), glyphs.cell(said), step.command)
+
+
+def _proof(proof: Proof, now: datetime) -> Cell:
+    if proof.at is None:
+        return Cell(proof.text)
+    time = moment(proof.at, now)
+    return Cell(f"{time} {proof.text}", Tone.PLAIN, (Span(0, len(time), Tone.DIM),))
 
 
 def _timed_facts(state: State, row: Row, now: datetime) -> list[Cell]:

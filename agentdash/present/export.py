@@ -13,6 +13,7 @@ from typing import Any
 
 from agentdash.present.columns import last_seen, verdict_text
 from agentdash.present.nextstep import locator, next_step
+from agentdash.present.verdicts import NOTHING_TOLD, Told
 from agentdash.state.freshness import Fact
 from agentdash.state.model import (
     Agent,
@@ -29,7 +30,7 @@ from agentdash.state.model import (
     Workspace,
 )
 from agentdash.state.store import State
-from agentdash.state.views import rows_of
+from agentdash.state.views import Row, rows_of
 from agentdash.triage.verdict import Verdict, verdict
 
 SCHEMA = 1
@@ -37,20 +38,23 @@ SCHEMA = 1
 Json = dict[str, Any]
 
 
-def fleet_json(state: State, now: datetime, *, workspaces: Iterable[Workspace] | None = None) -> Json:
+def fleet_json(
+    state: State, now: datetime, *, workspaces: Iterable[Workspace] | None = None, told: Told = NOTHING_TOLD
+) -> Json:
     """All agents, and the workspaces that have none.
 
     Args:
         state: What was read.
         now: Server time; ages in verdict texts and `generated_at` are told by it.
         workspaces: Only these, in place of all.
+        told: What the diagnosis says of rows.
     """
     chosen = list(state.workspaces.values() if workspaces is None else workspaces)
     chosen.sort(key=lambda w: (w.owner_name, w.name, w.id))
     agents, bare = [], []
     for workspace in chosen:
         for row in rows_of(workspace):
-            judged = _judged(state, workspace, row.agent, now)
+            judged = _judged(state, row, now, told)
             if row.agent is None:
                 bare.append(workspace_json(workspace, judged, now))
             else:
@@ -65,7 +69,13 @@ def fleet_json(state: State, now: datetime, *, workspaces: Iterable[Workspace] |
 
 
 def agent_json(
-    state: State, workspace: Workspace, agent: Agent, now: datetime, *, logs: Sequence[LogLine] | None = None
+    state: State,
+    workspace: Workspace,
+    agent: Agent,
+    now: datetime,
+    *,
+    logs: Sequence[LogLine] | None = None,
+    told: Told = NOTHING_TOLD,
 ) -> Json:
     """One agent with everything its panes show. Facts that were not or could not be read are null, with the reason.
 
@@ -75,9 +85,10 @@ def agent_json(
         agent: The agent.
         now: Server time.
         logs: Its last lines, if they were read.
+        told: What the diagnosis says of rows.
     """
-    judged = _judged(state, workspace, agent, now)
-    step = next_step(workspace, agent, judged)
+    judged = _judged(state, Row(agent.key, workspace, agent), now, told)
+    step = next_step(workspace, judged)
     detail = state.details.get(agent.id)
     ports: Fact[tuple[Port, ...]] = detail.ports if detail is not None else Fact()
     shares: Fact[tuple[PortShare, ...]] = detail.shares if detail is not None else Fact()
@@ -264,11 +275,11 @@ def _log_json(line: LogLine, agent: Agent) -> Json:
     }
 
 
-def _judged(state: State, workspace: Workspace, agent: Agent | None, now: datetime) -> Verdict:
-    key = workspace.id if agent is None else agent.key
-    history: tuple[Transition, ...] = state.history.get(key, ())
-    seen = state.seen.get(workspace.id)
-    return verdict(workspace, agent, now, history, read_at=None if seen is None else seen.at)
+def _judged(state: State, row: Row, now: datetime, told: Told) -> Verdict:
+    history: tuple[Transition, ...] = state.history.get(row.key, ())
+    seen = state.seen.get(row.workspace.id)
+    first = verdict(row.workspace, row.agent, now, history, read_at=None if seen is None else seen.at)
+    return told.verdict(row, first)
 
 
 def _finite(number: float) -> float | None:

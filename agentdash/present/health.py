@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from agentdash.present.cells import EMPTY, MISSING, Cell, Span, Tone
 from agentdash.present.columns import last_seen, short_version, template_words, verdict_cell
+from agentdash.present.findings import group_words, severity_tone
 from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.tables import LabelledFact
 from agentdash.present.times import age_word, duration, moment
 from agentdash.state.model import Agent, Server, Transition, Workspace
+from agentdash.triage.finding import Finding, Group
 from agentdash.triage.verdict import Verdict, effective_status
 
+PROOFS_SHOWN = 4
 SLOW_MS, BAD_MS = 150, 300
 """Round trips above which Coder's own page turns yellow and red."""
 
@@ -26,6 +29,8 @@ def health_facts(
     *,
     server: Server | None = None,
     history: Sequence[Transition] = (),
+    findings: Sequence[Finding] = (),
+    group: Group | None = None,
     glyphs: Glyphs = UNICODE,
 ) -> tuple[LabelledFact, ...]:
     """Facts of the Health pane, the most telling first.
@@ -37,21 +42,27 @@ def health_facts(
         now: Server time.
         server: For comparing versions.
         history: Transitions of the row.
+        findings: All that the diagnosis found about it.
+        group: The common cause of what the verdict says.
         glyphs: Set of signs.
     """
     facts = [
         LabelledFact(
             "", verdict_cell(verdict, now, glyphs), Cell(verdict.rule, Tone.DIM) if verdict.rule else EMPTY
         ),
+        *_next(verdict),
         LabelledFact("status", _status(agent, now, history)),
         LabelledFact("lifecycle", Cell(agent.lifecycle) if agent.lifecycle else MISSING),
         LabelledFact("seen", _seen(agent, now)),
+        *_proof(verdict, group, now),
+        *_also(verdict, findings),
         LabelledFact("timeline", _timeline(agent, now)),
         LabelledFact("build", _build(workspace)),
         LabelledFact("version", _version(agent, server)),
     ]
     if agent.health_reason and agent.healthy is False:
-        facts.insert(3, LabelledFact("server says", Cell(agent.health_reason)))
+        at = next(i for i, fact in enumerate(facts) if fact.label == "seen")
+        facts.insert(at, LabelledFact("server says", Cell(agent.health_reason)))
     if agent.first_connected_at is None and agent.connection_timeout_s > 0:
         facts.append(LabelledFact("time limit", _countdown(agent, now)))
     if workspace.build.deadline is not None:
@@ -65,6 +76,32 @@ def health_facts(
         facts.append(LabelledFact("help", Cell(agent.troubleshooting_url, Tone.ACCENT)))
     facts += [LabelledFact("note", Cell(text, Tone.WARN)) for text in warnings(workspace, agent)]
     return tuple(LabelledFact(f.label, glyphs.cell(f.value), glyphs.cell(f.extra)) for f in facts)
+
+
+def _next(verdict: Verdict) -> Iterator[LabelledFact]:
+    for step in () if verdict.finding is None else verdict.finding.next[:1]:
+        yield LabelledFact("next", Cell(step.text or step.command))
+        if step.command and step.text:
+            yield LabelledFact("", Cell(step.command, Tone.ACCENT))
+
+
+def _proof(verdict: Verdict, group: Group | None, now: datetime) -> Iterator[LabelledFact]:
+    spoken = verdict.finding
+    if spoken is None:
+        return
+    for proof in spoken.evidence[-PROOFS_SHOWN:]:
+        yield LabelledFact("proof" if proof.at is None else moment(proof.at, now), Cell(proof.text))
+    if group is not None:
+        yield LabelledFact("shared", Cell(group_words(group)))
+
+
+def _also(verdict: Verdict, findings: Sequence[Finding]) -> Iterator[LabelledFact]:
+    """What else was found, consequences apart."""
+    spoken = verdict.finding
+    for finding in findings:
+        if finding is not spoken and (spoken is None or finding not in spoken.folded):
+            text = f"{finding.rule} {finding.title}"
+            yield LabelledFact("also", Cell(text, severity_tone(finding.severity)))
 
 
 def warnings(workspace: Workspace, agent: Agent) -> tuple[str, ...]:

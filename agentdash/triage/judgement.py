@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from agentdash.state.model import Build, Transition, Workspace
-from agentdash.triage.finding import Severity
+from agentdash.triage.finding import Finding, Severity
 
 Kind = Literal["well", "moving", "broken", "off", "unknown"]
 AgeStyle = Literal["", "for", "ago"]
@@ -30,6 +30,7 @@ class Verdict:
         age_style: How the age is told after the text: not at all, `12m`, or `38m ago`.
         note: What stands behind the age, such as a comparison.
         suspect: Name of the script, app or source to look at first, if one is to blame.
+        finding: What the diagnosis found, once it has spoken of the row.
     """
 
     text: str
@@ -40,6 +41,7 @@ class Verdict:
     age_style: AgeStyle = ""
     note: str = ""
     suspect: str = ""
+    finding: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)

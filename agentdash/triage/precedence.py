@@ -106,3 +106,11 @@ EXPLAINS: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
 def rank(rule: str) -> int:
     """Place in the tree; unknown rules come last."""
     return RANK.get(rule, len(TREE))
+
+
+_LAST_HINDRANCE = RANK["W04"]
+
+
+def is_hindrance(rule: str) -> bool:
+    """Whether a rule is about what hinders now; those after it in the tree tell of what may come, or of what is old."""
+    return rank(rule) <= _LAST_HINDRANCE

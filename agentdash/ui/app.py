@@ -201,9 +201,14 @@ class AgentDash(App[int], inherit_bindings=False):
 
     def judged(self) -> None:
         """There is a new diagnosis."""
+        context = self.context
+        view = None if context.judge is None else context.judge.view
+        if view is None:
+            return
+        touched = context.fleet.hear(view.told, view.facts.state, view.facts.now)
         for screen in self._screens():
             if screen.is_current and screen.is_mounted:
-                screen.judged()
+                screen.judged(touched)
 
     def _tick(self) -> None:
         context = self.context
@@ -332,16 +337,16 @@ class AgentDash(App[int], inherit_bindings=False):
             return self.context.keys.find("shell", key.key) is None
         return is_letter_in_line(self, key)
 
-        action = self.context.keys.find(screen.scope_of(self.focused), event.key)
-        if action is None and event.character and event.character != event.key:
-            action = self.context.keys.find(screen.scope_of(self.focused), event.character)
-        if action is not None:
-            event.stop()
     async def on_key(self, event: events.Key) -> None:
         """What no widget took becomes an action of the place that has the focus."""
         screen = self.screen
         if not isinstance(screen, View) or isinstance(self.focused, Input):
             return  # a dialog or an input line has keys of its own, which Textual looks up after this
+        action = self.context.keys.find(screen.scope_of(self.focused), event.key)
+        if action is None and event.character and event.character != event.key:
+            action = self.context.keys.find(screen.scope_of(self.focused), event.character)
+        if action is not None:
+            event.stop()
             event.prevent_default()
             self.act(action)
         elif event.key == "ctrl+c":
@@ -405,13 +410,13 @@ class AgentDash(App[int], inherit_bindings=False):
     @work(exclusive=True, group="quit", exit_on_error=False)
     async def do_quit(self) -> None:
         """q: asks while terminals are open."""
+        from agentdash.ui.widgets.confirm import Confirm, Question  # noqa: PLC0415 - not before the first paint
+
         shells = self.context.shells
         live = [] if shells is None else [s for s in shells.all() if s.status.state not in LOOSE]
         if live:
             words = "1 terminal is open" if len(live) == 1 else f"{len(live)} terminals are open"
             question = Question(
-        from agentdash.ui.widgets.confirm import Confirm, Question  # noqa: PLC0415 - not before the first paint
-
                 f"Quit? {words}.",
                 targets=tuple(shell.target.label for shell in live),
                 lasting="A shell that nobody comes back to ends after five minutes.",

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from agentdash.present.findings import Item, items_of, need_a_person, severity_kind
+from agentdash.present.findings import Item, items_of, need_a_person
 from agentdash.present.pools import PoolView, pool_views, unhealthy
+from agentdash.present.verdicts import NOTHING_TOLD, Told, told_by
 from agentdash.record.acks import Acks, Standing, file_of
 from agentdash.state.store import State
 from agentdash.triage.diagnose import diagnose, look
@@ -22,7 +23,6 @@ from agentdash.triage.facts import Facts
 from agentdash.triage.finding import Diagnosis, Finding
 from agentdash.triage.memory import Memory
 from agentdash.triage.thresholds import Thresholds
-from agentdash.triage.verdict import Verdict
 
 EVERY_S = 2.0
 """Between two judgements at least."""
@@ -34,11 +34,17 @@ QUICK_S = 0.005
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One judgement: what was judged, what was found, and the pools as they are shown."""
+    """One judgement: what was judged, what was found, and how pools and rows are told of it."""
 
     facts: Facts
     diagnosis: Diagnosis
     pools: tuple[PoolView, ...] = ()
+    told: Told = NOTHING_TOLD
+
+
+def view_of(facts: Facts, diagnosis: Diagnosis) -> View:
+    """What is shown of a diagnosis."""
+    return View(facts, diagnosis, pool_views(facts, diagnosis, facts.now), told_by(diagnosis, facts))
 
 
 class Eyes:
@@ -56,44 +62,13 @@ class Eyes:
         """Judge a state. One call at a time; safe in a thread, since all values are frozen."""
         facts = Facts(state, now, state.deployment, memory=self.memory, thresholds=self.thresholds)
         diagnosis, self.memory = look(facts)
-        return View(facts, diagnosis, pool_views(facts, diagnosis, now))
+        return view_of(facts, diagnosis)
 
     def glance(self, state: State, now: datetime) -> View:
         """Judge a single read, which has no past of its own: rules that need one say that they cannot know."""
         facts = Facts(state, now, state.deployment, thresholds=self.thresholds)
         diagnosis = diagnose(facts)
-        return View(facts, diagnosis, pool_views(facts, diagnosis, now))
-
-
-def findings_by_row(diagnosis: Diagnosis) -> Mapping[str, Finding]:
-    """The finding that speaks for each row, by row key (agent key or workspace id): what a verdict follows from.
-
-    An agent's own finding comes before its workspace's; a workspace's finding stands for its own row only.
-    """
-    found: dict[str, Finding] = {}
-    for finding in diagnosis.flat():
-        subject = finding.subject
-        if subject.kind in ("agent", "workspace"):
-            best = found.get(subject.id)
-            if best is None or finding.severity > best.severity:
-                found[subject.id] = finding
-    return found
-
-
-def verdict_of(finding: Finding) -> Verdict:
-    """A finding as a row's verdict."""
-    text = finding.title
-    if finding.suspect and finding.suspect not in text:
-        text = f"{text}: {finding.suspect}"
-    return Verdict(
-        text,
-        finding.severity,
-        severity_kind(finding.severity),
-        since=finding.since,
-        rule=finding.rule,
-        age_style="for" if finding.since is not None else "",
-        suspect=finding.suspect,
-    )
+        return view_of(facts, diagnosis)
 
 
 COST = 10

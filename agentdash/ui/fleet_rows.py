@@ -1,6 +1,7 @@
 """Which rows the fleet shows, in which order, with which verdict: kept between changes, without a widget.
 
-Verdicts are judged again only for workspaces that changed, and on a slow clock for those whose words depend on time.
+First verdicts are made again only for workspaces that changed, and on a slow clock for those whose words depend on time.
+What the diagnosis says of a row stands above its first verdict for as long as that one is as it was when it was judged.
 Only rows whose place may have changed are put in order again, so a thousand updates a second cost a thousand verdicts
 and, a few times, a look at a list that is nearly sorted.
 """
@@ -11,10 +12,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from agentdash.present.verdicts import NOTHING_TOLD, Told
 from agentdash.state.query import Query, parse
 from agentdash.state.store import Changes, Seen, State
 from agentdash.state.views import Row, SortKey, filtered, rows_of
-from agentdash.triage.finding import Severity
+from agentdash.triage.finding import Finding, Group, Severity
 from agentdash.triage.verdict import Verdict, verdict
 from agentdash.ui.fleet_order import FleetOrder
 
@@ -37,6 +39,11 @@ class FleetRows:
     keys: list[str] = field(default_factory=list)
     _rows: dict[str, Row] = field(default_factory=dict)
     _by_workspace: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _first: dict[str, Verdict] = field(default_factory=dict)
+    """What is read off each row alone."""
+    _told: Told = NOTHING_TOLD
+    _told_of: dict[str, Verdict] = field(default_factory=dict)
+    """First verdicts of the rows that the diagnosis speaks of, as they were when it was made."""
     _verdicts: dict[str, Verdict] = field(default_factory=dict)
     _judged_by: dict[str, Seen | None] = field(default_factory=dict)
     """The reading a row was judged by, by row key."""
@@ -115,14 +122,13 @@ class FleetRows:
             for key, row in fresh.items():
                 self._judge(state, row, now)
                 touched.add(key)
-                self._rows[key] = row
         return touched
 
     def rejudge(self, state: State, now: datetime) -> set[str]:
         """Judge again what depends on time: everything that is not simply well or off. Returns changed keys."""
         changed: set[str] = set()
         for key, row in self._rows.items():
-            known = self._verdicts.get(key)
+            known = self._first.get(key)
             if known is not None and known.severity is Severity.WELL:
                 # Nothing but a newer reading, in which the agent was not heard again, can make it unwell by itself.
                 if state.seen.get(row.workspace.id) is self._judged_by.get(key):
@@ -159,23 +165,67 @@ class FleetRows:
     def _forget(self, keys: Iterable[str]) -> None:
         for key in keys:
             self._rows.pop(key, None)
+            self._first.pop(key, None)
             self._verdicts.pop(key, None)
             self._judged_by.pop(key, None)
 
+    def hear(self, told: Told, judged: State, at: datetime) -> set[str]:
+        """Take in a diagnosis; returns keys of rows that say something else now.
+
+        Args:
+            told: What the diagnosis says of rows.
+            judged: The state it was made from, which may be older than the one that is shown.
+            at: Server time of the diagnosis.
+        """
+        self._told = told
+        spoken_of = {
+            key
+            for subject in told.findings
+            for key in (subject, *self._by_workspace.get(subject, ()))
+            if key in self._rows
+        }
+        before = set(self._told_of)
+        self._told_of = {}
+        for key in spoken_of:
+            row = self._rows[key]
+            old = judged.workspaces.get(row.workspace.id)
+            if old is row.workspace:
+                self._told_of[key] = _first(judged, row, at)
+            elif old is not None:
+                same = next((r for r in rows_of(old) if r.key == key), None)
+                if same is not None:
+                    self._told_of[key] = _first(judged, same, at)
+        moving = {key for key, first in self._first.items() if first.kind == "moving"}
+        return {key for key in before | spoken_of | moving if key in self._rows and self._speak(key)}
+
+    def group_of(self, key: str) -> Group | None:
+        """The common cause of what a row says."""
+        judged = self._verdicts.get(key)
+        return None if judged is None else self._told.group_of(judged)
+
+    def findings(self, key: str) -> tuple[Finding, ...]:
+        """All that the diagnosis found about a row."""
+        row = self._rows.get(key)
+        return () if row is None else self._told.about(row)
+
     def _judge(self, state: State, row: Row, now: datetime) -> bool:
-        seen = self._judged_by[row.key] = state.seen.get(row.workspace.id)
-        judged = verdict(
-            row.workspace,
-            row.agent,
-            now,
-            state.history.get(row.key, ()),
-            read_at=None if seen is None else seen.at,
-        )
-        before = self._verdicts.get(row.key)
-        if before == judged:
+        self._judged_by[row.key] = state.seen.get(row.workspace.id)
+        self._rows[row.key] = row
+        self._first[row.key] = _first(state, row, now)
+        return self._speak(row.key)
+
+    def _speak(self, key: str) -> bool:
+        """Say again what there is to say of a row; returns whether it is something else."""
+        row, first = self._rows[key], self._first[key]
+        heard = self._told_of.get(key)
+        is_of_now = not self._told.about(row) if heard is None else _reads_alike(heard, first)
+        if is_of_now:
+            first = self._told.verdict(row, first)
+        before = self._verdicts.get(key)
+        if before == first:
             return False
-        self._verdicts[row.key] = judged
-        if before is None or before.severity != judged.severity or self.query.terms:
+        self._verdicts[key] = first
+        if before is None or before.severity != first.severity or self.query.terms:
             self._misplaced.add(row.workspace.id)
         return True
 
@@ -191,3 +241,15 @@ class FleetRows:
 def keys_of_workspaces(keys: Iterable[str]) -> set[str]:
     """Ids of the workspaces that rows belong to."""
     return {key.partition("/")[0] for key in keys}
+
+
+def _first(state: State, row: Row, now: datetime) -> Verdict:
+    seen = state.seen.get(row.workspace.id)
+    history = state.history.get(row.key, ())
+    return verdict(
+        row.workspace, row.agent, now, history, read_at=None if seen is None else min(seen.at, now)
+    )
+
+
+def _reads_alike(a: Verdict, b: Verdict) -> bool:
+    return (a.text, a.rule, a.severity) == (b.text, b.rule, b.severity)

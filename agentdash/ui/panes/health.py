@@ -43,6 +43,8 @@ class HealthPane(AgentPane):
                     view.now,
                     server=view.state.server,
                     history=view.history,
+                    findings=view.findings,
+                    group=view.group,
                     glyphs=view.glyphs,
                 )
             )

@@ -11,12 +11,24 @@ from agentdash.state.detail import AgentDetail
 from agentdash.state.model import Agent, Transition, Workspace
 from agentdash.state.store import State
 from agentdash.state.views import Row
+from agentdash.triage.finding import Finding, Group
 from agentdash.triage.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class AgentView:
-    """An agent with everything a pane needs to describe it."""
+    """An agent with everything a pane needs to describe it.
+
+    Attributes:
+        state: What is known.
+        row: Its row in the fleet.
+        agent: The agent.
+        verdict: What is said of it.
+        now: Server time.
+        glyphs: Set of signs.
+        findings: All that the diagnosis found about it and its workspace.
+        group: The common cause of what its verdict says.
+    """
 
     state: State
     row: Row
@@ -24,6 +36,8 @@ class AgentView:
     verdict: Verdict
     now: datetime
     glyphs: Glyphs
+    findings: tuple[Finding, ...] = ()
+    group: Group | None = None
 
     @property
     def workspace(self) -> Workspace:

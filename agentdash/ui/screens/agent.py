@@ -191,7 +191,16 @@ class AgentScreen(BaseScreen):
         row, judged = context.fleet.row(self.key), context.fleet.verdict(self.key)
         if row is None or row.agent is None or judged is None:
             return None
-        return AgentView(context.state, row, row.agent, judged, context.now(), context.glyphs)
+        return AgentView(
+            context.state,
+            row,
+            row.agent,
+            judged,
+            context.now(),
+            context.glyphs,
+            findings=context.fleet.findings(self.key),
+            group=context.fleet.group_of(self.key),
+        )
 
     def refresh_content(self, changes: Changes, touched: set[str]) -> None:
         """Show what changed of this agent."""

@@ -116,8 +116,9 @@ class BaseScreen(View, inherit_bindings=False):
         self.refresh_content(Changes(), touched)
         self.refresh_bars()
 
-    def judged(self) -> None:
-        """There is a new diagnosis: the counts beside the views may differ."""
+    def judged(self, touched: set[str]) -> None:
+        """There is a new diagnosis: rows may say something else, and the counts beside the views may differ."""
+        self.refresh_content(Changes(), touched)
         self.refresh_bars()
 
     # Bars
@@ -350,7 +351,6 @@ class BaseScreen(View, inherit_bindings=False):
         else:
             self.say(f"{word} works in the fleet: press F", Tone.WARN)
 
-    async def ask_to_leave(self, shell: Shell) -> bool:
     def _list_themes(self) -> None:
         present = self.app.theme
         others = tuple(("", name) for name in themes.names() if name != present)
@@ -360,6 +360,7 @@ class BaseScreen(View, inherit_bindings=False):
         ]
         self.app.push_screen(Help(sections, title="Themes", signs=self.context.signs))
 
+    async def ask_to_leave(self, shell: Shell) -> bool:
         """Ask before the connection to a live shell is closed."""
         question = Question(
             f"Close the connection to {shell.target.label}?",

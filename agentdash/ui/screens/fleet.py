@@ -195,7 +195,14 @@ class FleetScreen(BaseScreen):
         if row is None or judged is None:
             lines: list[Sequence[Cell]] = [(), (), ()]
         else:
-            found = evidence(context.state, row, judged, context.now(), glyphs=context.glyphs)
+            found = evidence(
+                context.state,
+                row,
+                judged,
+                context.now(),
+                group=context.fleet.group_of(row.key),
+                glyphs=context.glyphs,
+            )
             lines = [(found.title,), found.facts, (found.next,)]
         for name, cells in zip(("title", "facts", "next"), lines, strict=True):
             self.query_one(f"#evidence-{name}", StatusLine).show(cells)

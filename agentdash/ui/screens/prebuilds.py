@@ -94,11 +94,6 @@ class PrebuildsScreen(BaseScreen):
         if not changes:
             self._show_rows()
 
-    def judged(self) -> None:
-        """There is a new diagnosis."""
-        self._show_rows()
-        super().judged()
-
     def _show_rows(self) -> None:
         judge = self.context.judge
         view = None if judge is None else judge.view

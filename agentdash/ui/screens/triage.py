@@ -103,11 +103,6 @@ class TriageScreen(BaseScreen):
         if not changes:
             self._show_rows()
 
-    def judged(self) -> None:
-        """There is a new diagnosis."""
-        self._show_rows()
-        super().judged()
-
     def _show_rows(self) -> None:
         context = self.context
         judge, now = context.judge, context.now()

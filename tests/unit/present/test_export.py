@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentdash.present.export import agent_json, fleet_json
+from agentdash.present.verdicts import told_by
 from agentdash.state import events as ev
 from agentdash.state.freshness import Problem
 from agentdash.state.model import (
@@ -22,6 +23,8 @@ from agentdash.state.model import (
     RegionLatency,
 )
 from agentdash.state.store import Store
+from agentdash.triage.diagnose import diagnose
+from agentdash.triage.facts import Facts
 from tests.unit.model_factory import (
     NOW,
     before,
@@ -128,7 +131,10 @@ def test_one_agent_with_everything_that_was_read() -> None:
     )
     state = made.state
     workspace = state.workspaces["w1"]
-    body = agent_json(state, workspace, workspace.agents[0], NOW, logs=[make_line(1, "hi", at=NOW)])["agent"]
+    facts = Facts(state, NOW)
+    told = told_by(diagnose(facts), facts)
+    lines = [make_line(1, "hi", at=NOW)]
+    body = agent_json(state, workspace, workspace.agents[0], NOW, logs=lines, told=told)["agent"]
     assert body["ports"] == [
         {"port": 8080, "network": "tcp", "process": "node", "shared": "public"},
         {"port": 9000, "network": "tcp", "process": None, "shared": None},
@@ -141,7 +147,8 @@ def test_one_agent_with_everything_that_was_read() -> None:
     assert body["logs"] == [
         {"id": 1, "at": "2026-08-21T12:00:00.000Z", "level": "info", "source": "install-deps", "text": "hi"}
     ]
-    assert body["next"]["command"] == "coder restart ada/go-7f3a"
+    assert body["verdict"]["rule"] == "S03"
+    assert body["next"]["command"].startswith("coder ")
     assert body["unavailable"] == {}
 
 

@@ -13,9 +13,8 @@ from typing import Any
 from immutables import Map
 
 from agentdash.state.store import State
-from agentdash.triage.finding import Severity
 from agentdash.ui import diagnosis
-from agentdash.ui.diagnosis import Eyes, Judge, findings_by_row, standing, verdict_of
+from agentdash.ui.diagnosis import Eyes, Judge, standing
 from tests.unit.triage import builders as b
 
 
@@ -100,16 +99,6 @@ def test_each_look_remembers_and_a_glance_does_not() -> None:
     view = Eyes().glance(state, b.NOW)
     assert view.facts.memory.since is None
     assert any("more than one look" in told.why for told in view.diagnosis.cannot_know)
-
-
-def test_a_rows_verdict_follows_from_its_finding() -> None:
-    lost = b.agent(status="disconnected", disconnected_at=b.before(900), last_connected_at=b.before(900))
-    view = Eyes().look(state_of(b.workspace(lost), pool=2), b.NOW)
-    found = findings_by_row(view.diagnosis)
-    assert set(found) == {"w1/main"}
-    verdict = verdict_of(found["w1/main"])
-    assert (verdict.rule, verdict.severity, verdict.kind) == ("A05", Severity.UNUSABLE, "broken")
-    assert verdict.since == found["w1/main"].since
 
 
 def test_an_empty_state_is_judged() -> None:

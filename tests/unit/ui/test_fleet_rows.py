@@ -10,12 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentdash.present.columns import haystack
+from agentdash.present.verdicts import Told
 from agentdash.state import events as ev
-from agentdash.state.model import Agent, Workspace
+from agentdash.state.model import Agent, RegionLatency, Workspace
 from agentdash.state.query import QueryError
 from agentdash.state.store import Changes, Store
+from agentdash.triage.finding import Confidence, Finding, Severity, Subject
+from agentdash.ui.diagnosis import Eyes
 from agentdash.ui.fleet_rows import FleetRows, keys_of_workspaces
-from tests.unit.model_factory import NOW, before, make_agent, make_build, make_workspace
+from tests.unit.model_factory import NOW, before, make_agent, make_build, make_script, make_workspace
 
 
 class Fleet:
@@ -201,3 +204,82 @@ def test_kept_rows_are_the_rows_made_from_nothing(
     assert fleet.rows.keys == fleet.rows.order()
     assert fleet.rows.total == fresh.total == sum(len(w.agents) or 1 for w in state.workspaces.values())
     assert fleet.rows.worst() == fresh.worst()
+
+
+# What the diagnosis says
+
+
+def judge(fleet: Fleet) -> set[str]:
+    view = Eyes().glance(fleet.store.state, fleet.now)
+    return fleet.rows.hear(view.told, view.facts.state, view.facts.now)
+
+
+NEAR = (RegionLatency("Frankfurt", 20.0, preferred=True),)
+
+
+def well(workspace_id: str) -> Workspace:
+    return replace(one(workspace_id), agents=(make_agent(workspace_id=workspace_id, latency=NEAR),))
+
+
+def stuck(workspace_id: str) -> Workspace:
+    script = make_script("install-deps", status="exit_failure", exit_code=127)
+    agent = make_agent(workspace_id=workspace_id, lifecycle="start_error", scripts=(script,), latency=NEAR)
+    values = {"id": workspace_id, "name": f"dev-{workspace_id}"}
+    return make_workspace(agent, build=make_build(workspace_id=workspace_id), **values)
+
+
+def test_a_row_says_what_was_found_as_long_as_it_is_as_it_was_judged() -> None:
+    fleet = Fleet()
+    fleet.know(well("a"), stuck("b"))
+    first = fleet.rows.verdict("b/main")
+    assert first is not None
+    assert first.finding is None
+    assert judge(fleet) == {"b/main"}
+    found = fleet.rows.verdict("b/main")
+    assert found is not None
+    assert found.finding is not None
+    assert (found.rule, found.text) == ("S03", "install-deps exit 127")
+    assert [f.rule for f in fleet.rows.findings("b/main")] == ["S03"]
+    assert fleet.rows.group_of("b/main") is None
+    assert judge(fleet) == set()
+    # A reading that changes nothing of what was judged keeps the finding.
+    fleet.know(replace(stuck("b"), last_used_at=fleet.now))
+    assert fleet.rows.verdict("b/main") == found
+    # One that does is believed at once, before the next judgement.
+    fleet.know(well("b"))
+    mended = fleet.rows.verdict("b/main")
+    assert mended is not None
+    assert (mended.text, mended.finding) == ("ready", None)
+    assert judge(fleet) == set()
+    assert fleet.rows.findings("b/main") == ()
+
+
+def test_a_diagnosis_of_an_older_state_does_not_speak_of_what_has_changed_since() -> None:
+    fleet = Fleet()
+    fleet.know(stuck("b"), stuck("c"))
+    view = Eyes().glance(fleet.store.state, fleet.now)
+    fleet.know(well("b"))
+    fleet.know(replace(stuck("c"), last_used_at=fleet.now))
+    assert fleet.rows.hear(view.told, view.facts.state, view.facts.now) == {"c/main"}
+    mended, still = fleet.rows.verdict("b/main"), fleet.rows.verdict("c/main")
+    assert mended is not None
+    assert still is not None
+    assert mended.text == "ready"
+    assert still.finding is not None
+
+
+def test_what_was_found_decides_the_place() -> None:
+    fleet = Fleet()
+    fleet.know(well("a"), well("b"))
+    assert fleet.rows.order() == ["a/main", "b/main"]
+    row = fleet.rows.row("b/main")
+    assert row is not None
+    subject = Subject("workspace", "b", workspace_id="b")
+    found = Finding("C05", "Several agents behind one token", Severity.UNUSABLE, Confidence.CERTAIN, subject)
+    told = Told({"b": (found,)})
+    assert fleet.rows.hear(told, fleet.store.state, fleet.now) == {"b/main"}
+    assert fleet.rows.needs_order
+    assert fleet.rows.order() == ["b/main", "a/main"]
+    assert fleet.rows.worst()[Severity.UNUSABLE] == 1
+    assert fleet.rows.hear(Told(), fleet.store.state, fleet.now) == {"b/main"}
+    assert fleet.rows.order() == ["a/main", "b/main"]
