@@ -32,7 +32,7 @@ ENTRIES = (
         "the workspace is dormant; it may be deleted soon",
         "",
         ("nobody used it for as long as the template allows",),
-        (("activate it to keep it", "coder start {ws}"),),
+        (("activate it on its page in the web interface to keep it", ""),),
         thresholds=("deleting_soon_s",),
     ),
     Entry(

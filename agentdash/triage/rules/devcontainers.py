@@ -15,7 +15,7 @@ from agentdash.triage.finding import Confidence, Evidence, Severity
 from agentdash.triage.memory import UNANSWERED, Held
 from agentdash.triage.rules.connect import is_deaf
 from agentdash.triage.rules.registry import agent_rule
-from agentdash.triage.rules.running import has_started_for, is_starting, unfinished
+from agentdash.triage.rules.running import has_started_for, is_starting, lifecycle_at, unfinished
 from agentdash.triage.starts import is_last_run, start_began
 
 FOLDER_LABEL = "devcontainer.local_folder"
@@ -165,6 +165,7 @@ def _failed(case: AgentCase, name: str, error: str, confidence: Confidence) -> O
     said_why = f": {message}" if message else ""
     yield case.find(
         "D02",
+        since=end.line.at if end is not None and end.has_failed else lifecycle_at(case, "start_error"),
         severity=_severity(case) if case.agent.lifecycle == "start_error" else Severity.FAILED,
         title=f"Devcontainer {name} failed{said_why}"[:160],
         suspect=name,
@@ -207,20 +208,27 @@ def docker_away(case: AgentCase) -> Outcome:
     agent = case.agent
     if fact is None or not case.is_up or agent.status != "connected" or agent.lifecycle != "ready":
         return
-    problem = fact.problem
-    said = ""
-    if (
-        fact.freshness in (Freshness.STALE, Freshness.REFUSED)
-        and problem is not None
-        and problem.status == 500
-    ):
-        text = f"{problem.title} {problem.detail}"
-        if problem.kind not in UNANSWERED and "Could not get containers" in text:
-            said = problem.detail or problem.title
-    elif fact.value is not None and fact.value.warnings:
+    said = _engine_error(fact)
+    if not said and fact.value is not None and fact.value.warnings:
         said = fact.value.warnings[0]
-    if said:
+    if said and not _does_without_docker(case, said):
         yield case.find("D04", since=fact.at, evidence=[Evidence(None, said, "containers")])
+
+
+def _engine_error(fact: Fact[Containers]) -> str:
+    """What the container engine said last time instead of its list; empty if the list was read."""
+    problem = fact.problem
+    if fact.freshness not in (Freshness.STALE, Freshness.REFUSED) or problem is None or problem.status != 500:
+        return ""
+    text = f"{problem.title} {problem.detail}"
+    if problem.kind in UNANSWERED or "Could not get containers" not in text:
+        return ""
+    return problem.detail or problem.title
+
+
+def _does_without_docker(case: AgentCase, said: str) -> bool:
+    """Whether there is no Docker, and nothing in the template that wants one: most workspaces are like this."""
+    return "executable file not found" in said and not rows(case)
 
 
 @agent_rule("D05", statuses=("connected",), is_on_screen=True)
@@ -265,14 +273,14 @@ def changed(case: AgentCase) -> Outcome:
             yield case.find("D06", suspect=devcontainer.name, evidence=[proof])
 
 
-@agent_rule("D07", statuses=("disconnected", "timeout"))
+@agent_rule("D07", statuses=("disconnected", "timeout", "connecting"))
 def sub_agent_gone(case: AgentCase) -> Outcome:
     """The agent inside a devcontainer is gone."""
     agent = case.agent
     parent = next((a for a in case.workspace.agents if a.id == agent.parent_id), None)
     if agent.parent_id is None or not case.is_up or parent is None or parent.status != "connected":
         return
-    if agent.status not in ("disconnected", "timeout") or is_deaf(case):
+    if agent.status not in ("disconnected", "timeout", "connecting") or is_deaf(case):
         return
     since = latest(agent.disconnected_at, agent.last_connected_at) or agent.created_at
     if not older(since, case.now, case.limits.subagent_lost_s):
@@ -310,12 +318,21 @@ def _home(case: AgentCase, parent_id: str) -> Devcontainer | None:
 
 @agent_rule("D08", is_on_screen=True)
 def feature_off(case: AgentCase) -> Outcome:
-    """Devcontainers are switched off."""
+    """Devcontainers are switched off, or there is no Docker that could run them."""
     fact = containers_fact(case)
-    if fact is None or fact.problem is None or fact.freshness is not Freshness.REFUSED:
+    if fact is None or fact.problem is None:
         return
+    said = _engine_error(fact)
+    if said and _does_without_docker(case, said):
+        yield case.find(
+            "D08",
+            title="No Docker in the workspace",
+            causes=["the image or the machine has none; this template needs none"],
+            evidence=[Evidence(None, said, "containers")],
+        )
     text = f"{fact.problem.title} {fact.problem.detail}"
-    if fact.problem.status == 403 and "Dev Container" in text:
+    is_off = fact.freshness is Freshness.REFUSED and fact.problem.status == 403
+    if is_off and "Dev Container" in text:
         yield case.find(
             "D08", evidence=[Evidence(None, fact.problem.detail or fact.problem.title, "containers")]
         )

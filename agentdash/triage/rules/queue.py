@@ -62,10 +62,9 @@ def is_behind_others(case: WorkspaceCase) -> bool:
     if case.job.queue_position <= 0 or case.job.queue_size <= 0:
         return False
     free = _free_daemons(case)
-    if free is None:
-        # The counts of the build take busy daemons for available ones: only more jobs than these surely have to wait.
-        return matched is None or case.job.queue_size > matched.available
-    return free == 0 and (matched is None or matched.count > 0)
+    if free is not None and free > 0:
+        return False
+    return matched is None or matched.count > 0
 
 
 def _free_daemons(case: WorkspaceCase) -> int | None:

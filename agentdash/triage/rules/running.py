@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from agentdash.state.model import LogLine, Script
 from agentdash.triage.cases import AgentCase, WorkspaceCase
-from agentdash.triage.clock import known, latest, older
+from agentdash.triage.clock import after, known, latest, older, span_s
 from agentdash.triage.evidence import Telling, telling_line
 from agentdash.triage.finding import Evidence, Severity
 from agentdash.triage.starts import is_last_run, is_second_start, start_began
@@ -58,12 +60,26 @@ def failed_scripts(case: AgentCase, status: str) -> list[Script]:
         return []
     return [
         s
-        for s in agent.scripts
+        for s in map(partial(as_started, case), agent.scripts)
         if s.status == status
         and s.run_on_start
         and not s.is_devcontainer
         and not is_last_run(agent, s, case.agent_history)
     ]
+
+
+def as_started(case: AgentCase, script: Script) -> Script:
+    """A script with the result of its start: where it has a schedule too, its own is that of its last run.
+
+    The timings keep the first run (contract: triage.md S08).
+    """
+    timings = case.facts.timings() if script.cron and script.run_on_start else None
+    if timings is None or is_second_start(case.agent, case.agent_history):
+        return script
+    for timing in timings.scripts:
+        if timing.agent_id == case.agent.id and timing.name == script.name and timing.stage == "start":
+            return replace(script, status=timing.status, exit_code=timing.exit_code)
+    return script
 
 
 def telling(case: AgentCase, script: Script) -> Telling | None:
@@ -91,8 +107,20 @@ def _ended(case: AgentCase, script: Script) -> datetime | None:
     timings = case.facts.timings()
     for timing in timings.scripts if timings is not None else ():
         if timing.agent_id == case.agent.id and timing.name == script.name:
-            return timing.ended_at
+            return by_server(case, timing.ended_at)
     return None
+
+
+def by_server(case: AgentCase, at: datetime | None) -> datetime | None:
+    """A time of the agent's clock by the server's: as long after the start's beginning as the agent measured.
+
+    The time itself where that is not known.
+    """
+    began = start_began(case.agent, case.agent_history)
+    passed = span_s(case.agent.started_at, at)
+    if began is None or passed is None:
+        return at
+    return after(began, passed)
 
 
 def last_line(lines: Sequence[LogLine]) -> LogLine | None:
@@ -103,10 +131,22 @@ def worse(case: WorkspaceCase, usual: Severity) -> Severity:
     return Severity.UNUSABLE if case.workspace.is_prebuild else usual
 
 
-def lifecycle_at(case: AgentCase) -> datetime | None:
-    state = case.agent.lifecycle
+def lifecycle_at(case: AgentCase, state: str = "") -> datetime | None:
+    """When the agent came into its lifecycle state, by the server's clock; None if that is not known.
+
+    Args:
+        case: The agent.
+        state: Only if it is in this state; in whichever it is if left out.
+    """
+    agent = case.agent
+    if state and agent.lifecycle != state:
+        return None
     changes = reversed(case.agent_history)
-    return next((c.at for c in changes if c.what == "lifecycle" and c.new == state), None)
+    seen = next((c.at for c in changes if c.what == "lifecycle" and c.new == agent.lifecycle), None)
+    if seen is not None or agent.lifecycle not in _ENDED_BADLY or known(agent.ready_at) is None:
+        return seen
+    is_measured = start_began(agent, case.agent_history) is not None and known(agent.started_at) is not None
+    return by_server(case, agent.ready_at) if is_measured else None
 
 
 def connected_since(case: AgentCase) -> tuple[datetime | None, bool]:

@@ -10,6 +10,7 @@ from agentdash.triage.evidence import waits_for_unit
 from agentdash.triage.finding import Confidence, Evidence, Finding, Severity
 from agentdash.triage.rules.registry import agent_rule, pool_rule, workspace_rule
 from agentdash.triage.rules.running import (
+    as_started,
     connected_since,
     failed_scripts,
     has_started_for,
@@ -257,7 +258,7 @@ def schedule_fails(case: AgentCase) -> Outcome:
     for script in case.agent.scripts:
         if not script.cron or script.status not in ("exit_failure", "timed_out", "pipes_left_open"):
             continue
-        if script.run_on_start and case.agent.lifecycle != "ready":
+        if script.run_on_start and case.agent.lifecycle != "ready" and as_started(case, script) == script:
             continue  # it may have been the start
         found = telling(case, script)
         yield case.find(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from immutables import Map
 
 from agentdash.api.schema import AgentStatus, BuildStatus, Lifecycle
-from agentdash.state.freshness import Problem, StreamState
+from agentdash.state.freshness import Fact, Problem, StreamState
 from agentdash.state.model import Devcontainer
 from agentdash.triage.cases import AgentCase, Case, Outcome, WorkspaceCase
 from agentdash.triage.clock import age_s, within, words
@@ -166,7 +169,19 @@ def _problems(facts: Facts) -> Iterator[Problem]:
             detail.timings.problem,
         ]
     deployment = facts.deployment
-    found += [deployment.templates.problem, deployment.prebuilds.problem, deployment.health.problem]
+    simple = (deployment.templates, deployment.prebuilds, deployment.config, deployment.health)
+    found += [fact.problem for fact in (*simple, deployment.regions)]
+    of_subjects: tuple[Map[str, Fact[Any]], ...] = (
+        deployment.presets,
+        deployment.daemons,
+        deployment.jobs,
+        deployment.builds,
+        deployment.timings,
+        deployment.build_logs,
+        deployment.agent_logs,
+        deployment.parameters,
+    )
+    found += [fact.problem for facts_of in of_subjects for fact in facts_of.values()]
     yield from (problem for problem in found if problem is not None)
 
 
