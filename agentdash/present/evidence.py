@@ -7,7 +7,7 @@ from datetime import datetime
 
 from agentdash.present.cells import Cell, Span, Tone
 from agentdash.present.columns import agent_name, verdict_text, verdict_tone
-from agentdash.present.findings import group_words
+from agentdash.present.findings import group_in_short, telling
 from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.logline import last_line_of
 from agentdash.present.nextstep import next_step
@@ -64,12 +64,12 @@ def evidence(
     text = f"{lead} {glyphs.separator} {agent_name(row, glyphs)}"
     title = Cell(text, verdict_tone(verdict, now), (Span(len(lead), len(text), Tone.PLAIN),))
     if group is not None:
-        text += f" {glyphs.separator} {group_words(group)}"
+        text += f" {glyphs.separator} {group_in_short(group)}"
         title = Cell(text, title.tone, title.spans)
     step = next_step(row.workspace, verdict)
     found = verdict.finding
     if found is not None and found.evidence:
-        facts = [_proof(proof, now) for proof in found.evidence[-FACTS_SHOWN:]]
+        facts = [_proof(proof, now) for proof in telling(found, FACTS_SHOWN)]
     else:
         facts = [*_timed_facts(state, row, now), *_untimed_facts(state, row, verdict)]
     said = Cell(f"next: {step.text}", Tone.PLAIN, (Span(0, 5, Tone.DIM),)) if step.text else Cell("")

@@ -14,7 +14,7 @@ from agentdash.present.cells import EMPTY, MISSING, Cell, Span, Tone
 from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.tables import LabelledFact
 from agentdash.present.times import age, moment
-from agentdash.triage.finding import Confidence, Diagnosis, Finding, Group, Severity, Subject
+from agentdash.triage.finding import Confidence, Diagnosis, Evidence, Finding, Group, Severity, Subject
 from agentdash.triage.precedence import rank
 from agentdash.triage.verdict import Kind
 
@@ -236,6 +236,12 @@ def group_words(group: Group) -> str:
     return text
 
 
+def group_in_short(group: Group) -> str:
+    """A group in a few words: `same on 14 of 15 of web v31, 0 of 22 others`."""
+    text = f"same on {group.affected} of {group.affected_total} of {shared_words(group, most=1)}"
+    return f"{text}, {group.others} of {group.others_total} others" if group.others_total else text
+
+
 # Details of the selected one
 
 
@@ -311,6 +317,17 @@ def item_facts(
     if finding.reference:
         facts.append(LabelledFact("see", Cell(finding.reference, Tone.DIM)))
     return tuple(LabelledFact(glyphs.say(f.label), glyphs.cell(f.value), glyphs.cell(f.extra)) for f in facts)
+
+
+UNTIMED_KEPT = 2
+
+
+def telling(finding: Finding, most: int) -> tuple[Evidence, ...]:
+    """The proofs to be shown where there is room for a few: the latest, and before all others what has a time."""
+    timed = [e for e in finding.evidence if e.at is not None]
+    untimed = [e for e in finding.evidence if e.at is None]
+    beside = min(len(untimed), max(UNTIMED_KEPT, most - len(timed)))
+    return (*timed[-max(0, most - beside) :], *untimed[:beside])[:most]
 
 
 def next_cells(item: Item, glyphs: Glyphs = UNICODE) -> tuple[Cell, ...]:

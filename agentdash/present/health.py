@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from agentdash.present.cells import EMPTY, MISSING, Cell, Span, Tone
 from agentdash.present.columns import last_seen, short_version, template_words, verdict_cell
-from agentdash.present.findings import group_words, severity_tone
+from agentdash.present.findings import group_in_short, severity_tone, telling
 from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.tables import LabelledFact
 from agentdash.present.times import age_word, duration, moment
@@ -82,17 +82,17 @@ def _next(verdict: Verdict) -> Iterator[LabelledFact]:
     for step in () if verdict.finding is None else verdict.finding.next[:1]:
         yield LabelledFact("next", Cell(step.text or step.command))
         if step.command and step.text:
-            yield LabelledFact("", Cell(step.command, Tone.ACCENT))
+            yield LabelledFact("run", Cell(step.command, Tone.ACCENT))
 
 
 def _proof(verdict: Verdict, group: Group | None, now: datetime) -> Iterator[LabelledFact]:
     spoken = verdict.finding
     if spoken is None:
         return
-    for proof in spoken.evidence[-PROOFS_SHOWN:]:
+    for proof in telling(spoken, PROOFS_SHOWN):
         yield LabelledFact("proof" if proof.at is None else moment(proof.at, now), Cell(proof.text))
     if group is not None:
-        yield LabelledFact("shared", Cell(group_words(group)))
+        yield LabelledFact("shared", Cell(group_in_short(group)))
 
 
 def _also(verdict: Verdict, findings: Sequence[Finding]) -> Iterator[LabelledFact]:

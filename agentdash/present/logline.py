@@ -82,7 +82,8 @@ class Sources:
     def of(self, source_id: str) -> Source | None:
         """The source of a line; one that nobody has named is labelled by its id."""
         if source_id in ("", _NO_SOURCE):
-            return None
+            # Old servers have a single source, without an id.
+            return self._by_id.get("")
         found = self._by_id.get(source_id)
         if found is None:
             found = self._put(source_id, "External" if source_id == EXTERNAL_SOURCE_ID else source_id[:18])

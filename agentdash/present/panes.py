@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,15 +14,17 @@ from agentdash.present.devcontainers import containers_state
 from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.metadata import metadata_state
 from agentdash.present.scripts import script_lines, scripts_state
-from agentdash.present.tables import PaneHead
+from agentdash.present.tables import Line, PaneHead
 from agentdash.present.times import freshness, stream_words
 from agentdash.state.detail import AgentDetail
 from agentdash.state.freshness import Fact
+from agentdash.state.model import Timings
 from agentdash.state.store import State
 from agentdash.state.views import Row
 from agentdash.triage.verdict import Kind, Verdict
 
 NAMES = ("Health", "Scripts", "Ports", "Logs", "Devcontainers", "Terminal", "Apps", "Metadata", "Network")
+RESULTS_NEED = "results need Coder 2.17"
 
 
 def pane_heads(
@@ -60,7 +63,7 @@ def pane_heads(
     health = Cell("unwell", verdict_tone(verdict, now)) if verdict.severity >= 2 else EMPTY
     states: list[tuple[Cell, Kind, Cell]] = [
         (health, verdict.kind, read),
-        (*scripts_state(lines), read),
+        (*scripts_state(lines), _results(lines, detail.timings) or read),
         (
             Cell(str(ports) if ports else "", Tone.DIM),
             "well" if ports else "off",
@@ -81,6 +84,12 @@ def pane_heads(
         PaneHead(i, name, glyphs.cell(word), kind, glyphs.cell(fresh))
         for i, (name, (word, kind, fresh)) in enumerate(zip(NAMES, states, strict=True), 1)
     )
+
+
+def _results(lines: Sequence[Line], timings: Fact[Timings]) -> Cell | None:
+    """Why results are missing, on servers that tell them neither with the agent nor with its build."""
+    is_old = timings.problem is not None and timings.problem.kind == "RouteNotFound"
+    return Cell(RESULTS_NEED, Tone.DIM) if is_old and any(line.kind == "unknown" for line in lines) else None
 
 
 def _dialled(is_connected: bool, fact: Fact[Any], now: datetime) -> Cell:

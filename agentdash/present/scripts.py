@@ -20,6 +20,8 @@ HEADS = (
     Head("time", "TIME", width=6, align="right", priority=60),
 )
 
+STARTED = frozenset({"ready", "start_error", "start_timeout"})
+"""Lifecycles in which the start scripts have run."""
 _ORDER: dict[Kind, int] = {"broken": 0, "moving": 1, "unknown": 2, "well": 3, "off": 4}
 
 
@@ -62,7 +64,8 @@ def script_kind(agent: Agent, script: Script, status: str | None, history: Seque
     if status == "ok":
         return "well"
     if status is None:
-        return "off"
+        # Servers before 2.17 tell no results, and those before 2.33 not those of later starts.
+        return "unknown" if script.run_on_start and agent.lifecycle in STARTED else "off"
     return "moving" if status == "pipes_left_open" else "unknown"
 
 
@@ -115,6 +118,8 @@ def _elapsed(began: datetime, now: datetime) -> Cell:
 
 
 def _result(script: Script, kind: Kind, result: str) -> Cell:
+    if kind == "unknown" and not result:
+        return Cell("not told", Tone.DIM)
     if kind == "off":
         return Cell(script.cron, Tone.DIM) if script.cron else Cell("not run yet", Tone.DIM)
     return Cell(result, _tone(kind))

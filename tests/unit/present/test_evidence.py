@@ -11,6 +11,7 @@ import pytest
 
 from agentdash.present import describe
 from agentdash.present.empty import empty_fleet, empty_place
+from agentdash.present.findings import telling
 from agentdash.present.glyphs import ASCII
 from agentdash.present.nextstep import NextStep, command, enter_command, next_step
 from agentdash.present.verdicts import told_by
@@ -24,7 +25,8 @@ from agentdash.triage import verdict as agent_verdict
 from agentdash.triage.catalogue import CATALOGUE
 from agentdash.triage.diagnose import diagnose
 from agentdash.triage.facts import Facts
-from agentdash.triage.finding import Group
+from agentdash.triage.finding import Confidence, Finding, Group, Severity, Subject
+from agentdash.triage.finding import Evidence as Proof
 from agentdash.triage.verdict import verdict
 from tests.unit.model_factory import (
     NOW,
@@ -96,7 +98,21 @@ def test_once_the_diagnosis_has_spoken_its_proof_stands_there_with_the_next_step
 def test_a_common_cause_stands_behind_the_title() -> None:
     group = Group("g1", "S03", {"template_version": "web v31"}, 14, 15, 0, 22, 9.0, ())
     told = found(make_workspace(make_agent(**BROKEN)), group=group)
-    assert told.title.text.endswith("· 14 of 15 that share web v31, 0 of 22 of the rest: 9 times as often")
+    assert told.title.text.endswith(" · same on 14 of 15 of web v31, 0 of 22 others")
+
+
+def test_where_there_is_room_for_a_few_proofs_the_latest_stand_before_those_without_a_time() -> None:
+    timed = tuple(Proof(before(60 - i), f"t{i}", "log") for i in range(5))
+    untimed = tuple(Proof(None, f"u{i}", "resource") for i in range(4))
+    full = finding(evidence=(*timed, *untimed))
+    assert [e.text for e in telling(full, 4)] == ["t3", "t4", "u0", "u1"]
+    assert [e.text for e in telling(finding(evidence=(timed[0], *untimed)), 4)] == ["t0", "u0", "u1", "u2"]
+    assert [e.text for e in telling(finding(evidence=timed), 4)] == ["t1", "t2", "t3", "t4"]
+    assert telling(finding(), 4) == ()
+
+
+def finding(**fields: Any) -> Finding:
+    return Finding("S03", "x", Severity.FAILED, Confidence.CERTAIN, Subject("agent", "a"), **fields)
 
 
 def test_facts_stand_in_order_of_time() -> None:
