@@ -19,6 +19,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from agentdash.present.cells import Cell, Tone
+from agentdash.ui.widgets.direct import LEAST_SAVED, Direct, move_of, moved
 from agentdash.ui.widgets.glyphs import UNICODE, Signs
 from agentdash.ui.widgets.painting import COMPONENTS, TONE_CSS, Ground, Palette, line_strip, strip_of
 
@@ -74,6 +75,7 @@ class LineView(Widget, can_focus=True):
         self._look: object = None
         self._bar_grabbed = False
         self._sync_pending = False
+        self._direct = Direct(self)
 
     # What a subclass says
 
@@ -152,9 +154,21 @@ class LineView(Widget, can_focus=True):
             self.refresh()
             return
         now = self._painted = self._tokens()
-        differing = [y for y in range(height) if now[y] is not before[y] and now[y] != before[y]]
+        differing = _differing(before, now)
+        if len(differing) > LEAST_SAVED and self._move(before, now):
+            return
         if differing:
             self.refresh(*(Region(0, y, width, 1) for y in differing))
+
+    def _move(self, before: list[object], now: list[object]) -> bool:
+        """Have the terminal move its lines, if the view has scrolled."""
+        head, (width, height) = self.header_lines, self.size
+        way = move_of(before[head:], now[head:])
+        if not way:
+            return False
+        after = [*before[:head], *moved(before[head:], way, None)]
+        regions = [Region(0, y, width, 1) for y in _differing(after, now)]
+        return self._direct.move(head, height, way, regions)
 
     def sync_soon(self) -> None:
         """Compare once after the messages that are waiting now: a burst of changes costs one comparison."""
@@ -319,6 +333,10 @@ class LineView(Widget, can_focus=True):
     def action_move_last(self) -> None:
         """Go to the last line."""
         self.scrolled_by_hand(self.last_top)
+
+
+def _differing(before: list[object], now: list[object]) -> list[int]:
+    return [y for y in range(len(now)) if now[y] is not before[y] and now[y] != before[y]]
 
 
 @lru_cache(maxsize=64)

@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from agentdash.term.emulator import Emulator
 from agentdash.term.modes import SYNC_TIMEOUT_S
+from agentdash.ui.widgets.direct import Direct, move_of, moved
 from agentdash.ui.widgets.termlines import TermLines
 from agentdash.ui.widgets.termpaint import BLANK, Ground, Look, Mark, RowPainter, Stretch, changed_cells
 from agentdash.ui.widgets.termsearch import TermSearch
@@ -23,6 +24,10 @@ SLOWEST_FRAME_S = 1 / 15
 """Between two frames of a flood that leaves no time for more."""
 LATE_S = 0.004
 """A frame that is painted so much later than planned shows that there is no time."""
+QUIET_S = 0.004
+"""So long without a change, and a burst is over: what it leaves is shown without waiting for the next frame."""
+SOONEST_S = FRAME_S / 2
+"""Between two frames that come so."""
 _REVERSE, _UNDERLINE = RichStyle(reverse=True), RichStyle(underline=True)
 _CURSORS = {"block": Mark.CURSOR, "underline": Mark.UNDERLINE, "bar": Mark.UNDERLINE}
 
@@ -61,12 +66,15 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
         self._looks: list[Look] = []
         self._is_stale = True
         self._painter = RowPainter()
+        self._direct = Direct(self)
         self._marks: tuple[tuple[Mark, RichStyle], ...] = ()
         self._marks_key: object = None
         self._cursor_row = -1
         self._planned = False
         self._painted_at = 0.0
+        self._changed_at = 0.0
         self._due = 0.0
+        self._is_late = False
         self._frame_s = FRAME_S
         self._held_since: float | None = None
 
@@ -85,23 +93,31 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
 
     def update(self) -> None:
         """Say that the emulator has changed; painted at most once a frame, the first change at once."""
+        now = self._changed_at = monotonic()
         if self._planned or not self.is_attached or self.emulator is None:
             return
-        now = monotonic()
         wait = self._painted_at + self._frame_s - now
         if wait <= 0:
             self._frame_s = FRAME_S
             self._paint()
         else:
-            self._planned = True
-            self._due = now + wait
-            self.set_timer(wait, self._paint_planned)
+            self._planned, self._is_late = True, False
+            self._wait(min(wait, max(self._painted_at + SOONEST_S - now, QUIET_S)))
+
+    def _wait(self, wait_s: float) -> None:
+        self._due = monotonic() + wait_s
+        self.set_timer(wait_s, self._paint_planned)
 
     def _paint_planned(self) -> None:
-        """Paint, and take more time until the next frame if this one had to wait for its turn."""
-        is_late = monotonic() - self._due > LATE_S
+        """Paint, unless there is no time for it: then each frame takes longer, as long as changes keep coming."""
+        now = monotonic()
+        self._is_late = self._is_late or now - self._due > LATE_S
+        left = self._painted_at + self._frame_s - now
+        if left > 0 and now - self._changed_at < QUIET_S:
+            self._wait(min(left, QUIET_S))
+            return
         self._frame_s = (
-            min(self._frame_s * 1.5, SLOWEST_FRAME_S) if is_late else max(self._frame_s * 0.8, FRAME_S)
+            min(self._frame_s * 1.5, SLOWEST_FRAME_S) if self._is_late else max(self._frame_s * 0.8, FRAME_S)
         )
         self._paint()
 
@@ -149,16 +165,35 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
         if len(self._looks) != height or self._is_stale:
             self.repaint()
             return
+        named = range(height) if rows is None else [y for y in rows if 0 <= y < height]
+        looks = {y: self._look(y) for y in named}
+        if rows is None and self._move(list(looks.values())):
+            return
         regions = []
-        for y in range(height) if rows is None else rows:
-            if 0 <= y < height:
-                look, before = self._look(y), self._looks[y]
-                start, stop = changed_cells(before, look, width)
-                if start < stop:
-                    self._looks[y] = look
-                    regions.append(Region(start, y, stop - start, 1))
-        if regions:
+        for y, look in looks.items():
+            start, stop = changed_cells(self._looks[y], look, width)
+            if start < stop:
+                self._looks[y] = look
+                regions.append(Region(start, y, stop - start, 1))
+        if regions and not self._direct.paint(regions):
             self.refresh(*regions)
+
+    def _move(self, now: list[Look]) -> bool:
+        """Have the terminal move its lines, if the picture has scrolled."""
+        before, width, height = self._looks, self.size.width, len(now)
+        way = move_of(before, now)
+        if not way:
+            return False
+        self._looks = now
+        spans = [
+            (y, *changed_cells(old, look, width))
+            for y, (old, look) in enumerate(zip(moved(before, way, BLANK), now, strict=True))
+        ]
+        regions = [Region(start, y, stop - start, 1) for y, start, stop in spans if start < stop]
+        if not self._direct.move(0, height, way, regions):
+            self._looks = before
+            return False
+        return True
 
     def _look(self, y: int) -> Look:
         lines = self.lines
