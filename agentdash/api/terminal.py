@@ -25,7 +25,7 @@ from agentdash.wire import pty
 if TYPE_CHECKING:
     from agentdash.api.websocket import LiveConnection
 
-BACKLOG: Final = 128 * 1024
+BACKLOG: Final = 64 * 1024
 """Bytes that may wait for the screen before reading pauses: what waits here is drawn before Ctrl-C shows an effect."""
 EXIT_WITHIN_S: Final = 2.0
 """A frozen agent closes 12 s after unanswered input, so there is room for slow lines (contract: pty.md §11)."""

@@ -48,7 +48,7 @@ _GO_REASONS = (
 )
 
 
-TERMINAL_BUFFER = 128 * 1024
+TERMINAL_BUFFER = 32 * 1024
 
 
 class CoderWebSocket(WSProtocol):
@@ -65,6 +65,7 @@ class CoderWebSocket(WSProtocol):
         if wire is not None and str(self.scope["path"]).endswith("/pty"):
             # Left to itself the system keeps megabytes of a flood, which a client gets after its ctrl+c.
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, TERMINAL_BUFFER)
+            self.transport.set_write_buffer_limits(TERMINAL_BUFFER)
 
     def handle_close(self, event: events.CloseConnection) -> None:
         """Answer a close; broken framing is closed with 1002 and the real server's words (README.md §7.2)."""
