@@ -7,11 +7,10 @@ timings where they were read. Each duration is measured by one clock (contract: 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import nlargest
-from operator import itemgetter
 from statistics import median
 
 from immutables import Map
@@ -21,6 +20,7 @@ from agentdash.state.model import Timings, Workspace
 from agentdash.triage.clock import known, span_s
 
 SPARE = 3
+"""Times as many starts are looked at as are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,43 +53,46 @@ class Baseline:
         return None
 
 
-def learn(
-    workspaces: Iterator[Workspace], timings: Map[str, Fact[Timings]], *, least: int, kept: int
-) -> Baseline:
-    """Learn from all workspaces whose latest build is a finished start.
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A finished start, with all that is learned from the workspace's own times."""
 
-    Args:
-        workspaces: All known.
-        timings: By build id, those that were read.
-        least: Samples needed before anything is called usual.
-        kept: Newest samples that are looked at.
-    """
-    started: defaultdict[str, list[tuple[datetime, str, Workspace]]] = defaultdict(list)
-    for workspace in workspaces:
-        build = workspace.build
-        at = known(build.job.completed_at)
-        if at is not None and build.status == "running" and build.transition == "start":
-            started[build.template_version_id].append((at, workspace.id, workspace))
-    samples: defaultdict[tuple[str, str], list[tuple[datetime, float]]] = defaultdict(list)
-    for version, members in started.items():
-        # Not every one of these has every step, so some more are looked at than are kept.
-        for at, _, workspace in nlargest(SPARE * kept, members, key=itemgetter(0, 1)):
-            read = timings.get(workspace.build.id)
-            timed = timed_steps(read.value) if read is not None and read.value is not None else ()
-            for step, seconds in (*_steps(workspace), *timed):
-                for scope in {version, workspace.template_id}:
-                    if scope:
-                        samples[scope, step].append((at, seconds))
-    return Baseline({key: _figures(found, kept) for key, found in samples.items()}, least)
+    at: datetime
+    build_id: str
+    version_id: str
+    template_id: str
+    steps: tuple[tuple[str, float], ...]
+    """Steps in seconds."""
 
 
-def sample(workspace: Workspace) -> tuple[object, ...] | None:
-    """All that is learned from a workspace's own times; None if its latest build is no finished start."""
+def start_of(workspace: Workspace) -> Start | None:
+    """The finished start that is a workspace's latest build, if it is one."""
     build = workspace.build
     at = known(build.job.completed_at)
     if at is None or build.status != "running" or build.transition != "start":
         return None
-    return (at, build.id, build.template_version_id, workspace.template_id, *_steps(workspace))
+    steps = tuple(_steps(workspace))
+    return Start(at, build.id, build.template_version_id, workspace.template_id, steps)
+
+
+def learn(starts: Iterable[Start], timings: Map[str, Fact[Timings]], *, least: int, kept: int) -> Baseline:
+    """Learn from finished starts.
+
+    Args:
+        starts: The newest of each template version, some more than are kept: not every one has every step.
+        timings: By build id, those that were read.
+        least: Samples needed before anything is called usual.
+        kept: Newest samples of a step that are looked at.
+    """
+    samples: defaultdict[tuple[str, str], list[tuple[datetime, float]]] = defaultdict(list)
+    for start in starts:
+        read = timings.get(start.build_id)
+        timed = timed_steps(read.value) if read is not None and read.value is not None else ()
+        for step, seconds in (*start.steps, *timed):
+            for scope in {start.version_id, start.template_id}:
+                if scope:
+                    samples[scope, step].append((start.at, seconds))
+    return Baseline({key: _figures(found, kept) for key, found in samples.items()}, least)
 
 
 def _steps(workspace: Workspace) -> Iterator[tuple[str, float]]:

@@ -6,13 +6,14 @@ what a workspace adds it takes away again, and nothing here depends on the order
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
 
 from agentdash.state.model import Agent, Workspace
-from agentdash.triage.baseline import sample
+from agentdash.triage.baseline import Start, start_of
 from agentdash.triage.clock import known, latest
 
 STOPPING = frozenset({"shutting_down", "shutdown_timeout", "shutdown_error"})
@@ -35,6 +36,11 @@ Kind = Literal[
 ]
 """What is counted; see `_marks` for what it is counted by."""
 Mark = tuple[str, ...]
+_Start = tuple[datetime, str, Start]
+
+
+def _order(entry: _Start) -> tuple[datetime, str]:
+    return entry[:2]
 
 
 class Census:
@@ -42,31 +48,27 @@ class Census:
 
     Attributes:
         of_preset: Workspaces by the preset of their build and by id, prebuilds and claimed ones alike.
-        started: Those whose latest build is a finished start, by id.
         lost: Root agents that have lost their connection as (when, agent id), by workspace id.
-        starts_changed: How often what is learned of finished starts has changed.
     """
 
     def __init__(self, workspaces: Iterable[Workspace] = ()) -> None:
         self.of_preset: defaultdict[str, dict[str, Workspace]] = defaultdict(dict)
-        self.started: dict[str, Workspace] = {}
         self.lost: dict[str, tuple[tuple[datetime, str], ...]] = {}
-        self.starts_changed = 0
-        self._samples: dict[str, tuple[object, ...]] = {}
+        self._started: defaultdict[str, list[_Start]] = defaultdict(list)
+        """Finished starts by template version, the newest last."""
+        self._starts: dict[str, _Start] = {}
         self._counts: defaultdict[str, Counter[Mark]] = defaultdict(Counter)
         for workspace in workspaces:
             self.change(None, workspace)
 
     def change(self, old: Workspace | None, new: Workspace | None) -> None:
         """A workspace came, changed or went."""
-        before = None if old is None else self._samples.get(old.id)
         if old is not None:
             self._count(old, -1)
             self._unlist(old)
         if new is not None:
             self._count(new, 1)
             self._list(new)
-        self.starts_changed += before != (None if new is None else self._samples.get(new.id))
 
     def count(self, kind: Kind, *by: str) -> int:
         """How many there are of a kind with this mark."""
@@ -76,6 +78,11 @@ class Census:
     def marks(self, kind: Kind) -> list[Mark]:
         """All marks of a kind that are there, in their order."""
         return sorted(self._counts.get(kind, ()))
+
+    def newest_starts(self, most: int) -> tuple[Start, ...]:
+        """The newest finished starts of each template version, so many of each."""
+        of_versions = sorted(self._started.items())
+        return tuple(start for _, starts in of_versions for _, _, start in starts[-most:])
 
     def _count(self, workspace: Workspace, by: int) -> None:
         for kind, mark in _marks(workspace):
@@ -88,10 +95,10 @@ class Census:
         preset = workspace.build.preset_id
         if preset:
             self.of_preset[preset][workspace.id] = workspace
-        learned = sample(workspace)
-        if learned is not None:
-            self.started[workspace.id] = workspace
-            self._samples[workspace.id] = learned
+        start = start_of(workspace)
+        if start is not None:
+            self._starts[workspace.id] = entry = (start.at, workspace.id, start)
+            insort(self._started[start.version_id], entry, key=_order)
         lost = tuple(_lost(workspace))
         if lost:
             self.lost[workspace.id] = lost
@@ -103,8 +110,12 @@ class Census:
             members.pop(workspace.id, None)
             if not members:
                 del self.of_preset[preset]
-        self.started.pop(workspace.id, None)
-        self._samples.pop(workspace.id, None)
+        entry = self._starts.pop(workspace.id, None)
+        if entry is not None:
+            starts = self._started[entry[2].version_id]
+            del starts[bisect_left(starts, _order(entry), key=_order)]
+            if not starts:
+                del self._started[entry[2].version_id]
         self.lost.pop(workspace.id, None)
 
 

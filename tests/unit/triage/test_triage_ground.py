@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from immutables import Map
 
-from agentdash.state.model import Timing, Timings
-from agentdash.triage.baseline import learn, timed_steps
+from agentdash.state.model import Timing, Timings, Workspace
+from agentdash.triage.baseline import Baseline, learn, timed_steps
 from agentdash.triage.catalogue import CATALOGUE
+from agentdash.triage.census import Census
 from agentdash.triage.claims import Claim, claim_of
 from agentdash.triage.clock import after, age_s, known, latest, older, span_s, within, words
 from agentdash.triage.pools import pools_of
@@ -84,7 +85,12 @@ def test_entries_name_thresholds_that_exist() -> None:
     assert named <= set(Thresholds.names())
 
 
-def started(number: int, build_s: float, ready_s: float) -> object:
+def learned(workspaces: list[Workspace]) -> Baseline:
+    starts = Census(workspaces).newest_starts(60)
+    return learn(starts, Map(), least=5, kept=20)
+
+
+def started(number: int, build_s: float, ready_s: float) -> Workspace:
     home = f"w{number}"
     made = agent(workspace_id=home, started_at=before(3000), ready_at=before(3000 - ready_s))
     built = job(created_at=before(4000), started_at=before(3990), completed_at=before(3990 - build_s))
@@ -93,27 +99,27 @@ def started(number: int, build_s: float, ready_s: float) -> object:
 
 def test_usual_times_are_learned_from_the_list() -> None:
     many = [started(n, 20 + n, 60 + n) for n in range(6)]
-    base = learn(iter(many), Map(), least=5, kept=20)  # type: ignore[arg-type]
-    ready = base.of(many[0], "ready:main")  # type: ignore[arg-type]
+    base = learned(many)
+    ready = base.of(many[0], "ready:main")
     assert ready is not None
     assert (ready.median_s, ready.p95_s, ready.samples) == (62.5, 65, 6)
-    queue = base.of(many[0], "queue")  # type: ignore[arg-type]
+    queue = base.of(many[0], "queue")
     assert queue is not None
     assert queue.median_s == 10
 
 
 def test_too_few_starts_are_no_habit() -> None:
     few = [started(n, 20, 60) for n in range(4)]
-    assert learn(iter(few), Map(), least=5, kept=20).of(few[0], "ready:main") is None  # type: ignore[arg-type]
+    assert learned(few).of(few[0], "ready:main") is None
 
 
 def test_only_starts_that_ended_well_are_learned_from() -> None:
     bad = [workspace(agent(workspace_id=f"w{n}", lifecycle="start_error"), id=f"w{n}") for n in range(9)]
-    base = learn(iter(bad), Map(), least=5, kept=20)
+    base = learned(bad)
     assert base.of(bad[0], "ready:main") is None
     assert base.of(bad[0], "connect:main") is not None
     failed = [workspace(id=f"w{n}", build=failed_build(f"w{n}")) for n in range(9)]
-    assert learn(iter(failed), Map(), least=5, kept=20).figures == {}
+    assert learned(failed).figures == {}
 
 
 def test_stages_span_from_their_first_to_their_last_action() -> None:
