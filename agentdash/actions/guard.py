@@ -7,7 +7,7 @@ server, which alone knows all rights.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agentdash.actions import pools
@@ -105,11 +105,18 @@ def check(
     found, refused = _sorted_out(action, targets, state, now)
     if not found:
         return Guard(False, refused[0][1] if refused else "Nothing is selected.")
-    kept = tuple(one.target for one in found)
+    kept = tuple(_pinned(action, one) for one in found)
     is_plain = action.danger is Danger.NONE and action.id not in _TOLD_FIRST
     if is_plain and not (action.hits_workspace and len(found) > 1):
         return Guard(True, targets=kept)
     return Guard(True, confirm=_question(action, found, refused, state, now, strict=strict), targets=kept)
+
+
+def _pinned(action: Action, found: Found) -> Target:
+    """The target as it is asked about: while the question stands, another build may follow the one it names."""
+    if action.id != "cancel-build":
+        return found.target
+    return replace(found.target, build=found.workspace.build.id)
 
 
 def _of_pools(action: Action, state: State, *, strict: bool) -> Guard:
@@ -197,6 +204,8 @@ def _can_restart(found: Found, user: User | None, now: datetime) -> str:
 
 def _can_cancel(found: Found, user: User | None, _now: datetime) -> str:
     build = found.workspace.build
+    if found.target.build and found.target.build != build.id:
+        return f"The build that was to be cancelled has ended; build {build.number} was left alone."
     if not build.is_active:
         return "No build is queued or running."
     if build.job.status == "canceling":

@@ -16,10 +16,12 @@ class Target:
     Attributes:
         key: Row key: of an agent, or the workspace's id.
         devcontainer: Id of a devcontainer of that agent, empty for the row itself.
+        build: Id of the build that a person was asked about; empty when no build is meant.
     """
 
     key: str
     devcontainer: str = ""
+    build: str = ""
 
 
 @dataclass(frozen=True, slots=True)

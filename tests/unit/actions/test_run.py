@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from agentdash.actions.guard import check
 from agentdash.actions.registry import REGISTRY, action
 from agentdash.actions.run import Runner, is_uncertain
 from agentdash.actions.target import Target
@@ -259,6 +260,19 @@ async def test_what_the_guard_refuses_is_not_sent() -> None:
     assert bench.doer.done == []
     assert (await Bench().one("zoom")).outcome == "failed"
     assert (await Bench().one("stop", Target("w9/main"))).detail == "It is no longer there."
+
+
+async def test_a_build_that_followed_the_one_in_question_is_left_alone() -> None:
+    bench = Bench(a_workspace(build=active()))
+    asked = check(action("cancel-build"), [MAIN], bench.state, read_only=False, now=NOON)
+    assert asked.allowed
+    bench.state = a_state(a_workspace(build=active(id="b2", number=13)))
+    (record,) = await bench.run("cancel-build", *asked.targets)
+    assert (record.outcome, bench.doer.done) == ("failed", [])
+    assert record.detail == "The build that was to be cancelled has ended; build 13 was left alone."
+    bench.state = a_state(a_workspace(build=active()))
+    (record,) = await bench.run("cancel-build", *asked.targets)
+    assert (record.outcome, bench.doer.done) == ("done", [("cancel", "b1")])
 
 
 def fleet(count: int) -> tuple[tuple[Workspace, ...], tuple[Target, ...]]:
