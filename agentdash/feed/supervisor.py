@@ -98,6 +98,7 @@ class Feed:
         ids = frozenset(workspace_ids)
         self._watches.set_visible(ids)
         self._rereads.visible = ids
+        self._questions.visible = ids
 
     def set_marked(self, workspace_ids: Iterable[str]) -> None:
         """These workspaces are marked: they are watched."""

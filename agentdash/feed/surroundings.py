@@ -15,7 +15,7 @@ from agentdash.api.errors import ApiError
 from agentdash.feed.clock import Alarm
 from agentdash.feed.context import Context, is_of_deployment, retry_after
 from agentdash.feed.surroundings_asking import FOREVER, answer, failure, hold_s, is_refusal
-from agentdash.feed.surroundings_cases import Ask, Cases, in_turn
+from agentdash.feed.surroundings_cases import AT_ONCE, Ask, Cases, in_turn, with_shown
 from agentdash.feed.surroundings_topics import Topic, Topics
 from agentdash.state import convert
 from agentdash.state.deployment import LogTail
@@ -181,6 +181,8 @@ class WorkspaceQuestions:
         self._due_since: dict[Key, float] = {}
         self._missing: dict[str, Problem] = {}
         """By kind: routes this server does not have."""
+        self.visible: frozenset[str] = frozenset()
+        """Ids of workspaces that have rows on screen."""
         self._alarm = Alarm(ctx.clock)
         self._credit = float(ctx.settings.cases_at_once)
         self._credited_at = ctx.clock.monotonic()
@@ -204,7 +206,7 @@ class WorkspaceQuestions:
             self.refresh()
         self._earn()
         for ask in await self._due():
-            if self._credit < 1.0:
+            if self._credit < 1.0 and ask.urgency > AT_ONCE:
                 break
             if ask.kind in self._missing:
                 continue
@@ -230,7 +232,7 @@ class WorkspaceQuestions:
     async def _due(self) -> list[Ask]:
         """What is to be asked now, in its order; what this server does not have is told at once."""
         now = self._ctx.clock.monotonic()
-        wanted = await self._wanted()
+        wanted = with_shown(await self._wanted(), self._ctx.state(), self.visible)
         due = [ask for ask in wanted if self._is_due(ask, now)]
         for ask in [ask for ask in due if ask.kind in self._missing]:
             self._note(ask, now, is_refused=True)

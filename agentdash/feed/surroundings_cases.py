@@ -30,6 +30,8 @@ STOPPED_LATELY = timedelta(hours=1)
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 BASELINE = 3
 """Least urgency: for comparison only."""
+AT_ONCE = -1
+"""Somebody looks at it: it does not wait for the pace, which it slows for the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,27 @@ class _Known:
     good_at: datetime | None
 
 
+def with_shown(wanted: list[Ask], state: State, visible: frozenset[str]) -> list[Ask]:
+    """The questions, and before all others the timings of the prebuilds where only such are on screen, as bars.
+
+    Args:
+        wanted: The questions that the fleet raises.
+        state: What is known.
+        visible: Ids of workspaces that have rows on screen.
+    """
+    rows = [row for workspace_id in visible if (row := state.workspaces.get(workspace_id)) is not None]
+    if not all(row.is_prebuild for row in rows):
+        return wanted
+    built = [w for w in rows if w.build.transition == "start" and w.build.job.status == "succeeded"]
+    shown = [
+        replace(_comparison(workspace, workspace.build.job.completed_at or LONG_AGO), urgency=AT_ONCE)
+        for workspace in sorted(built, key=lambda w: w.id)
+    ]
+    keys, known = {ask.key for ask in shown}, {ask.key for ask in wanted}
+    raised = [replace(ask, urgency=AT_ONCE) if ask.key in keys else ask for ask in wanted]
+    return raised + [ask for ask in shown if ask.key not in known]
+
+
 def in_turn(asks: list[Ask], waited_s: dict[tuple[str, str], float]) -> list[Ask]:
     """The order in which questions are asked: urgent ones first, templates in turn, the newest of each first.
 
@@ -124,7 +147,7 @@ def in_turn(asks: list[Ask], waited_s: dict[tuple[str, str], float]) -> list[Ask
     """
     by_urgency: defaultdict[int, defaultdict[str, list[Ask]]] = defaultdict(lambda: defaultdict(list))
     for ask in asks:
-        urgency = max(0, ask.urgency - int(waited_s.get(ask.key, 0.0) // 60))
+        urgency = max(min(0, ask.urgency), ask.urgency - int(waited_s.get(ask.key, 0.0) // 60))
         by_urgency[urgency][ask.group].append(ask)
     ordered: list[Ask] = []
     for _, groups in sorted(by_urgency.items()):

@@ -12,7 +12,7 @@ import pytest
 from agentdash.api import errors
 from agentdash.feed import surroundings
 from agentdash.feed.surroundings import WorkspaceQuestions
-from agentdash.feed.surroundings_cases import Ask, Cases, in_turn
+from agentdash.feed.surroundings_cases import Ask, Cases, in_turn, with_shown
 from agentdash.state import events as ev
 from agentdash.state.deployment import BuildSummary, LogTail
 from agentdash.state.freshness import Freshness
@@ -152,6 +152,27 @@ def test_sources_to_blame_are_those_of_what_failed_or_has_not_ended() -> None:
     assert next(a for a in wanted if a.kind == "agent_logs").sources == {"s1", "s9"}
 
 
+def test_timings_of_prebuilds_on_screen_come_before_others() -> None:
+    world = asking()
+    ready = replace(with_agent("w1", lifecycle="ready"), is_prebuild=True)
+    broken = replace(
+        with_agent("w2", lifecycle="start_error", scripts=(script("exit_failure"),)), is_prebuild=True
+    )
+    mine = with_agent("w3", lifecycle="ready")
+    world.know(ready, broken, mine)
+    wanted = Cases(world.settings).wanted(world.state, NOON)
+    for visible in ((), ("w1", "w2", "w3")):
+        assert with_shown(wanted, world.state, frozenset(visible)) == wanted
+    shown = with_shown(wanted, world.state, frozenset({"w1", "w2", "gone"}))
+    assert [(ask.kind, ask.workspace_id) for ask in in_turn(shown, {})][:2] == [
+        ("timings", "w2"),
+        ("timings", "w1"),
+    ]
+    # What is asked again when something changes still is.
+    (own,) = (ask for ask in wanted if ask.kind == "timings")
+    assert own.mark in {ask.mark for ask in shown}
+
+
 def test_a_workspace_that_is_gone_is_not_asked_about() -> None:
     world = asking()
     world.know(failed())
@@ -194,6 +215,17 @@ async def test_so_many_a_minute_and_no_more() -> None:
         assert len(world.source.calls) in range(38, 42)
         await world.clock.advance(60)
         assert len(world.source.calls) in range(68, 72)
+
+
+async def test_what_is_looked_at_does_not_wait_for_the_pace() -> None:
+    world = asking(cases_at_once=2)
+    made = [replace(with_agent(f"w{n}", lifecycle="ready"), is_prebuild=True) for n in range(5)]
+    world.know(*made)
+    questions = WorkspaceQuestions(world.ctx)
+    questions.visible = frozenset(w.id for w in made)
+    async with world.doing(questions.run):
+        await world.clock.advance(1)
+    assert len(world.source.asked("timings")) == 5
 
 
 async def test_a_log_counts_as_two() -> None:
