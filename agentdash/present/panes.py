@@ -78,7 +78,7 @@ def pane_heads(
         (terminal, terminal_kind, EMPTY),
         (*apps_state(agent, app_lines(agent, now, glyphs=glyphs)), read),
         (*metadata_state(detail.metadata.value), freshness(detail.metadata, now)),
-        (EMPTY, "well" if agent.latency else "off", freshness(detail.connection, now)),
+        (EMPTY, "well" if agent.latency else "off", freshness(_network(detail), now)),
     ]
     return tuple(
         PaneHead(i, name, glyphs.cell(word), kind, glyphs.cell(fresh))
@@ -90,6 +90,11 @@ def _results(lines: Sequence[Line], timings: Fact[Timings]) -> Cell | None:
     """Why results are missing, on servers that tell them neither with the agent nor with its build."""
     is_old = timings.problem is not None and timings.problem.kind == "RouteNotFound"
     return Cell(RESULTS_NEED, Tone.DIM) if is_old and any(line.kind == "unknown" for line in lines) else None
+
+
+def _network(detail: AgentDetail) -> Fact[Any]:
+    """Once the relays are measured it is that which ages; the settings are read once."""
+    return detail.links if detail.links.is_usable or detail.links.problem is not None else detail.connection
 
 
 def _dialled(is_connected: bool, fact: Fact[Any], now: datetime) -> Cell:

@@ -115,12 +115,16 @@ async def test_every_pane_of_an_agent(served: Served) -> None:
         deployment.append_logs(agent, agent.log_sources[0].id, [("info", "after")])
         await it.until(lambda s: [line.text for line in s.logs[agent.id].lines] == ["before", "after"])
         settled = (Freshness.LIVE, Freshness.POLLED, Freshness.REFUSED, Freshness.STALE)
-        for fact in ("ports", "shares", "containers", "metadata", "connection", "timings"):
+        for fact in ("ports", "shares", "containers", "metadata", "connection", "links", "timings"):
             await it.until(lambda s, fact=fact: getattr(s.details[agent.id], fact).freshness in settled)
         detail = it.state.details[agent.id]
         assert detail.metadata.freshness is Freshness.LIVE
         assert detail.connection.freshness is Freshness.POLLED
         assert detail.timings.freshness is Freshness.POLLED
+        await it.until(lambda s: (found := s.details[agent.id].links.value) and found.is_complete)
+        measured = it.state.details[agent.id].links.value
+        assert measured is not None
+        assert (measured.regions[999].trouble, measured.regions[999].ms is not None) == ("", True)
         assert it.state.streams[f"logs:{agent.id}"].state is StreamState.LIVE
 
 

@@ -106,7 +106,7 @@ class NetworkPane(AgentPane):
         read_only = self.agent_screen.context.read_only
         guard = check(ASK, [Target(view.key)], view.state, read_only=read_only, now=view.now)
         if guard.reason == READ_ONLY:
-            return "not asked in read-only mode; it leaves a connection log entry"
+            return "not asked in read-only mode: asking leaves a connection log entry"
         return guard.reason
 
     def _bars(self, view: AgentView) -> list[LabelledFact]:

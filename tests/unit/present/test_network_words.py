@@ -9,9 +9,17 @@ import pytest
 from immutables import Map
 
 from agentdash.present.cells import Tone
-from agentdash.present.describe import link_sentence, network_facts, node_facts, relay_rows, relay_table
+from agentdash.present.describe import (
+    link_sentence,
+    network_facts,
+    node_facts,
+    pane_heads,
+    relay_rows,
+    relay_table,
+)
 from agentdash.present.glyphs import ASCII
 from agentdash.present.links import RelayRow, ms_words
+from agentdash.state import events as ev
 from agentdash.state.freshness import Fact, Freshness, Problem
 from agentdash.state.model import (
     AgentNode,
@@ -21,8 +29,11 @@ from agentdash.state.model import (
     RegionLatency,
     RegionLink,
 )
+from agentdash.state.store import Store
+from agentdash.state.views import rows_of
 from agentdash.text.width import cell_width
-from tests.unit.model_factory import NOW, before, make_agent
+from agentdash.triage.verdict import verdict
+from tests.unit.model_factory import NOW, before, make_agent, make_workspace
 
 FRA = DerpRegion(1, "fra", "Frankfurt", embedded=True)
 SYD = DerpRegion(2, "syd", "Sydney", embedded=False)
@@ -374,3 +385,28 @@ def test_asking_and_failing() -> None:
     ]
     kept = Fact().read(AgentNode(1), NOW, live=False).failed(problem)
     assert [label for label, _ in node_words(kept)] == ["its node", "it measures", "endpoints", "its node"]
+
+
+# The frame
+
+
+def test_the_frame_tells_how_old_the_measurement_is() -> None:
+    agent = make_agent()
+    workspace = make_workspace(agent)
+    store = Store()
+    store.apply(
+        [ev.WorkspacesRead((workspace,), NOW, "page"), ev.ConnectionRead(agent.id, MAP, before(3600))]
+    )
+    (row,) = rows_of(workspace)
+
+    def border() -> str:
+        heads = pane_heads(store.state, row, verdict(workspace, agent, NOW, ()), NOW)
+        return heads[8].freshness.text
+
+    assert border() == "1 h ago"
+    store.apply([ev.LinksRead(agent.id, measured(), before(60))])
+    assert border() == "1 m ago"
+    store.apply(
+        [ev.FactFailed(agent.id, "links", Problem("TlsFailure", "No secure connection"), refused=True)]
+    )
+    assert border() == "No secure connection"
