@@ -8,7 +8,7 @@ from agentdash.local.deployment import Deployment, HealthSection
 from agentdash.local.records_build import Job, ProvisionerDaemon
 from agentdash.local.records_org import PREBUILDS_USER_ID, Organization, Template, TemplateVersion
 from agentdash.local.render_build import job_json
-from agentdash.local.wire_json import Json, rfc3339, time_or_null
+from agentdash.local.wire_json import ZERO_UUID, Json, rfc3339, time_or_null
 
 PROVISIONER_API_VERSION = "1.18"
 RELAY_REGION_ID = 999
@@ -157,14 +157,15 @@ def provisioner_job_json(deployment: Deployment, job: Job) -> Json:
     """One element of `…/provisionerjobs`: a job with filled `metadata` (contract: fleet.md §6.2)."""
     body = job_json(deployment, job)
     build = deployment.find_build(job.workspace_build_id) if job.workspace_build_id is not None else None
-    version = deployment.versions[build.template_version_id if build else job.template_version_id or ""]
-    template = deployment.templates[version.template_id]
+    # A job outlives what it was for: its build may have been deleted, and a dry run has no version of its own here.
+    version = deployment.versions.get(build.template_version_id if build else job.template_version_id or "")
+    template = None if version is None else deployment.templates.get(version.template_id)
     metadata: Json = {
-        "template_version_name": version.name,
-        "template_id": template.id,
-        "template_name": template.name,
-        "template_display_name": template.display_name,
-        "template_icon": template.icon,
+        "template_version_name": version.name if version is not None else "",
+        "template_id": template.id if template is not None else ZERO_UUID,
+        "template_name": template.name if template is not None else "",
+        "template_display_name": template.display_name if template is not None else "",
+        "template_icon": template.icon if template is not None else "",
     }
     if build is not None:
         workspace = deployment.workspaces[build.workspace_id]

@@ -257,6 +257,7 @@ def agent(
         metadata=metadata(raw.metadata),
     )
 
+            if latency.latency_ms is not None and latency.latency_ms >= 0
 
 def _agents(raw: schema.Build, workspace_id: str) -> tuple[model.Agent, ...]:
     found = [(a, _name(r.name)) for r in raw.resources or () for a in r.agents or () if a.id]

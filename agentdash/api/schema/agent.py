@@ -8,7 +8,6 @@ from pydantic import AliasChoices, Field
 
 from agentdash.api.schema.base import (
     Bool,
-    Float,
     Id,
     Int,
     Items,
@@ -16,6 +15,7 @@ from agentdash.api.schema.base import (
     Level,
     Maybe,
     NullableBool,
+    NullableFloat,
     NullableId,
     NullableInt,
     NullableItems,
@@ -36,7 +36,7 @@ class Latency(Wire):
     """Of one relay region; milliseconds."""
 
     preferred: Bool = False
-    latency_ms: Float = 0.0
+    latency_ms: NullableFloat = None
 
 
 class LogSource(Wire):

@@ -16,7 +16,15 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, TypeAdapter, ValidationError, ValidationInfo
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+)
 from pydantic_core import CoreSchema, PydanticOmit, core_schema
 
 T = TypeVar("T")
@@ -126,7 +134,8 @@ NullableStr: TypeAlias = Annotated[str | None, Lenient(None)]
 Int: TypeAlias = Annotated[int, Lenient(0, _whole)]
 NullableInt: TypeAlias = Annotated[int | None, Lenient(None, _whole)]
 Float: TypeAlias = Annotated[float, Lenient(0.0)]
-NullableFloat: TypeAlias = Annotated[float | None, Lenient(None)]
+NullableFloat: TypeAlias = Annotated[Annotated[float, Field(allow_inf_nan=False)] | None, Lenient(None)]
+"""A finite number. JSON knows no other, but `1e999` is one and reads as infinite."""
 Bool: TypeAlias = Annotated[bool, Lenient(False)]
 NullableBool: TypeAlias = Annotated[bool | None, Lenient(None)]
 Yes: TypeAlias = Annotated[bool, Lenient(True)]

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from agentdash.local.deployment import Deployment
 from agentdash.local.records import (
     Agent,
     Container,
     ContainerPort,
     Containers,
     Devcontainer,
+    Job,
     LogLine,
     LogSource,
     MetadataItem,
@@ -26,6 +28,7 @@ from agentdash.local.render import (
     presets_json,
     script_json,
 )
+from agentdash.local.render_server import provisioner_job_json
 from agentdash.local.wire_json import rfc3339
 
 NOW = datetime(2026, 8, 24, 9, 0, tzinfo=UTC)
@@ -162,3 +165,13 @@ def test_presets_have_capitalised_keys_and_null_when_none() -> None:
             "Icon": "",
         }
     ]
+
+
+def test_a_job_outlives_what_it_was_for(deployment: Deployment) -> None:
+    job = Job("j1", NOW, "f1", "u1", workspace_build_id="deleted")
+    metadata = provisioner_job_json(deployment, job)["metadata"]
+    assert metadata["template_id"] == "00000000-0000-0000-0000-000000000000"
+    assert metadata["template_name"] == ""
+    assert "workspace_id" not in metadata
+    job = Job("j2", NOW, "f1", "u1", type="template_version_dry_run")
+    assert provisioner_job_json(deployment, job)["metadata"]["template_version_name"] == ""
