@@ -367,7 +367,7 @@ async def test_logs_are_searched_levelled_and_saved(
         saved.append((name, text))
         return f"saved to {name}"
 
-    monkeypatch.setattr("agentdash.ui.panes.logs.save_text", save)
+    monkeypatch.setattr("agentdash.ui.logkeys.save_text", save)
     async with desk(HERE) as it:
         screen = await it.open_agent(start="logs")
         await facts(it)

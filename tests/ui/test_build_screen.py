@@ -114,7 +114,7 @@ async def test_a_search_that_finds_nothing_says_so() -> None:
 async def test_saving_and_leading_to_the_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[str] = []
     monkeypatch.setattr(
-        "agentdash.ui.screens.build.save_text", lambda name, text: saved.append(text) or f"saved to {name}"
+        "agentdash.ui.logkeys.save_text", lambda name, text: saved.append(text) or f"saved to {name}"
     )
     async with desk(HERE) as it:
         await open_build(it)

@@ -11,23 +11,21 @@ from textual.widget import Widget
 from agentdash.present.cells import Cell, Tone
 from agentdash.present.describe import empty_place
 from agentdash.present.logline import LEVELS, Sources, Tally, tabs
-from agentdash.present.times import LogTime
 from agentdash.state.freshness import StreamState
 from agentdash.state.logs import LogBook
 from agentdash.state.model import Agent
 from agentdash.ui.book import BookSource
-from agentdash.ui.files import save_text
+from agentdash.ui.logkeys import LogKeys
 from agentdash.ui.panes.base import AgentPane
 from agentdash.ui.panes.view import AgentView
+from agentdash.ui.screens.base import BaseScreen
 from agentdash.ui.widgets.filterbar import FilterBar
 from agentdash.ui.widgets.glyphs import Signs
 from agentdash.ui.widgets.logview import LogView
 from agentdash.ui.widgets.statusbar import StatusLine
 
-TIMES: tuple[LogTime, ...] = ("short", "relative", "full", "none")
 
-
-class LogsPane(AgentPane):
+class LogsPane(AgentPane, LogKeys):
     """The log of one agent; an empty book until its first line."""
 
     NAME = "Logs"
@@ -44,8 +42,6 @@ class LogsPane(AgentPane):
         self._source_id: str | None = None
         self._source_name = ""
         self._agent_id = ""
-        self._level = 0
-        self._times = 0
 
     def compose(self) -> Sequence[Widget]:
         """Sources, lines, search."""
@@ -54,11 +50,48 @@ class LogsPane(AgentPane):
     def on_mount(self) -> None:
         """The search line shows only while it is used."""
         self.find_bar.display = False
-        self.log_view.find_error = self._find_error
+        self.log_view.find_error = self.find_error
 
     def focus_target(self) -> Widget:
         """The lines."""
         return self.log_view
+
+    @property
+    def speaker(self) -> BaseScreen:
+        """The agent's screen."""
+        return self.agent_screen
+
+    @property
+    def lines(self) -> LogView:
+        """The lines."""
+        return self.log_view
+
+    @property
+    def search_line(self) -> FilterBar:
+        """Below the lines."""
+        return self.find_bar
+
+    @property
+    def shown_book(self) -> BookSource | None:
+        """The agent's log."""
+        return self._source
+
+    @property
+    def shown_source(self) -> str | None:
+        """The source that was chosen."""
+        return self._source_id
+
+    @property
+    def file_name(self) -> str:
+        """Owner, workspace and agent."""
+        view = self.view
+        if view is None:
+            return "agent.log"
+        return f"{view.workspace.owner_name}-{view.workspace.name}-{view.agent.name}.log"
+
+    def filter_changed(self) -> None:
+        """The tabs say which lines are shown."""
+        self._refresh_tabs()
 
     def refresh_content(self, view: AgentView) -> None:
         """Show the lines that have come."""
@@ -81,7 +114,7 @@ class LogsPane(AgentPane):
         if book is not self._book:
             self._book, self._tally = book, Tally()
             self._source = BookSource(book, Sources(view.agent), self._now)
-            self._set_filter()
+            self.apply_filter()
             self.log_view.set_source(self._source)
         source = self._source
         assert source is not None
@@ -111,8 +144,8 @@ class LogsPane(AgentPane):
         if not self.log_view.is_following:
             new = self.log_view.new_lines
             right.append(Cell(f"+{new} new" if new else "scrolled back", Tone.ACCENT))
-        if self._level:
-            right.append(Cell(f"{LEVELS[self._level]} and up", Tone.ACCENT))
+        if self.level_at:
+            right.append(Cell(f"{LEVELS[self.level_at]} and up", Tone.ACCENT))
         if self.log_view.is_following:
             right.append(Cell("following", Tone.DIM))
         self.tabs.show(tabs(self._tally, source.sources, self._source_id), right)
@@ -120,70 +153,19 @@ class LogsPane(AgentPane):
     def _now(self) -> datetime:
         return self.agent_screen.context.now()
 
-    def _set_filter(self) -> None:
-        if self._source is not None:
-            self._source.set_filter(self._source_id, LEVELS[self._level], TIMES[self._times])
-            self.log_view.source_changed()
-            self._refresh_tabs()
-
     def show_source(self, source_id: str | None) -> None:
         """Show the lines of one source, or of all."""
         self._source_id = source_id
         known = () if self.view is None else self.view.agent.log_sources
         self._source_name = next((s.name for s in known if s.id == source_id), "")
-        self._set_filter()
+        self.apply_filter()
 
     @on(LogView.StateChanged)
     def say_following(self) -> None:
         """Following began or ended."""
         self._refresh_tabs()
 
-    @on(LogView.SearchEnded)
-    def say_search(self, message: LogView.SearchEnded) -> None:
-        """Say when nothing was found, or the search began anew."""
-        if not message.is_found:
-            self.agent_screen.say(f"“{message.text}” is not in these lines", Tone.WARN)
-        elif message.has_wrapped:
-            self.agent_screen.say("search went past the end")
-
-    @on(LogView.LinesCopied)
-    def copy_lines(self, message: LogView.LinesCopied) -> None:
-        """Bring chosen lines to the clipboard."""
-        self.agent_screen.copy_text(message.text, f"{message.lines} line{'s' * (message.lines != 1)}")
-
-    def _find_error(self, start: int, direction: int) -> int | None:
-        return None if self._source is None else self._source.find_level("error", start, direction)
-
     # Actions
-
-    def do_log_follow(self) -> None:
-        """f"""
-        self.log_view.follow()
-
-    def do_log_find(self) -> None:
-        """/"""
-        self.find_bar.open("")
-
-    @on(FilterBar.Closed)
-    def find(self, message: FilterBar.Closed) -> None:
-        """Search what was entered; esc ends the search."""
-        message.stop()
-        self.find_bar.display = False
-        self.log_view.focus()
-        self.log_view.search(message.text if message.is_kept else "")
-
-    @on(FilterBar.Changed)
-    def find_as_typed(self, message: FilterBar.Changed) -> None:
-        """Enter searches, letters do not."""
-        message.stop()
-
-    def do_log_find_next(self) -> None:
-        """n"""
-        self.log_view.find(1)
-
-    def do_log_find_previous(self) -> None:
-        """N"""
-        self.log_view.find(-1)
 
     def do_log_source(self) -> None:
         """s: each source in turn, then all."""
@@ -197,38 +179,6 @@ class LogsPane(AgentPane):
     def do_log_source_all(self) -> None:
         """a"""
         self.show_source(None)
-
-    def do_log_level(self) -> None:
-        """v: each level in turn."""
-        self._level = (self._level + 1) % len(LEVELS)
-        self._set_filter()
-
-    def do_log_next_error(self) -> None:
-        """e"""
-        self.log_view.jump_error(1)
-
-    def do_log_previous_error(self) -> None:
-        """E"""
-        self.log_view.jump_error(-1)
-
-    def do_log_wrap(self) -> None:
-        """w"""
-        self.log_view.toggle_wrap()
-
-    def do_log_times(self) -> None:
-        """t"""
-        self._times = (self._times + 1) % len(TIMES)
-        self._set_filter()
-
-    def do_log_copy(self) -> None:
-        """y"""
-        self.log_view.copy_lines()
-
-    def do_log_save(self) -> None:
-        """ctrl+s"""
-        if self._source is not None and self.view is not None:
-            name = f"{self.view.workspace.owner_name}-{self.view.workspace.name}-{self.view.agent.name}.log"
-            self.agent_screen.say(save_text(name, self._source.as_text()))
 
     def do_back(self) -> None:
         """esc: first the chosen lines, then the search, then the pane."""

@@ -5,30 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from textual import on
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from agentdash.present.cells import Cell, Tone
 from agentdash.present.describe import empty_place
 from agentdash.present.logline import LEVELS, Sources
-from agentdash.present.times import LogTime, stream_words
+from agentdash.present.times import stream_words
 from agentdash.state.logs import LogBook
 from agentdash.state.store import Changes
 from agentdash.ui.book import BookSource
 from agentdash.ui.context import Context
-from agentdash.ui.files import save_text
+from agentdash.ui.logkeys import LogKeys
 from agentdash.ui.screens.base import BaseScreen
 from agentdash.ui.widgets.filterbar import FilterBar
 from agentdash.ui.widgets.frame import Pane
 from agentdash.ui.widgets.logview import LogView
 
-TIMES: tuple[LogTime, ...] = ("short", "relative", "full", "none")
 STAGE_WIDTH = 24
 """Stages of a build have longer names than scripts."""
 
 
-class BuildScreen(BaseScreen):
+class BuildScreen(BaseScreen, LogKeys):
     """One build's log, followed while it runs.
 
     Args:
@@ -46,14 +44,12 @@ class BuildScreen(BaseScreen):
         self._build_id = ""
         self._book: LogBook | None = None
         self._source = BookSource(LogBook(), Sources(), context.now, STAGE_WIDTH)
-        self._level = 0
-        self._times = 0
 
     def compose_content(self) -> Iterable[Widget]:
         """The log in a frame, the search line below."""
         signs = self.context.signs
         with Pane("Build log", signs=signs, id="build-pane"):
-            yield LogView(self._source, signs=signs, find_error=self._find_error)
+            yield LogView(self._source, signs=signs, find_error=self.find_error)
         yield FilterBar("/", id="find", signs=signs)
 
     def on_mount(self) -> None:
@@ -100,7 +96,7 @@ class BuildScreen(BaseScreen):
         if book is not None and book is not self._book:
             self._book = book
             self._source = BookSource(book, Sources(), self.context.now, STAGE_WIDTH)
-            self._set_filter()
+            self.apply_filter()
             self.log_view.set_source(self._source)
         elif self._source.update():
             self.log_view.source_changed()
@@ -125,12 +121,32 @@ class BuildScreen(BaseScreen):
         """The workspace of the build."""
         return [self.key]
 
-    def _find_error(self, start: int, direction: int) -> int | None:
-        return self._source.find_level("error", start, direction)
+    # The log
 
-    def _set_filter(self) -> None:
-        self._source.set_filter(None, LEVELS[self._level], TIMES[self._times])
-        self.log_view.source_changed()
+    @property
+    def speaker(self) -> BaseScreen:
+        """This screen."""
+        return self
+
+    @property
+    def lines(self) -> LogView:
+        """The lines."""
+        return self.log_view
+
+    @property
+    def search_line(self) -> FilterBar:
+        """Below the lines."""
+        return self.query_one("#find", FilterBar)
+
+    @property
+    def shown_book(self) -> BookSource | None:
+        """The build's log."""
+        return self._source
+
+    @property
+    def file_name(self) -> str:
+        """The build."""
+        return f"build-{self._build_id[:8]}.log"
 
     # Actions
 
@@ -144,73 +160,11 @@ class BuildScreen(BaseScreen):
         self.dash.close_top()
         self.dash.open_row(self.key)
 
-    def do_log_follow(self) -> None:
-        """f"""
-        self.log_view.follow()
-
-    def do_log_find(self) -> None:
-        """/"""
-        self.query_one("#find", FilterBar).open("")
-
     def restore_focus(self) -> None:
         """To the lines."""
         self.log_view.focus()
 
-    @on(FilterBar.Closed, "#find")
-    def find(self, message: FilterBar.Closed) -> None:
-        """Search what was entered; esc ends the search."""
-        self.query_one("#find").display = False
-        self.log_view.focus()
-        self.log_view.search(message.text if message.is_kept else "")
-
-    @on(LogView.SearchEnded)
-    def say_search(self, message: LogView.SearchEnded) -> None:
-        """Say when nothing was found, or the search began anew."""
-        if not message.is_found:
-            self.say(f"“{message.text}” is not in these lines", Tone.WARN)
-        elif message.has_wrapped:
-            self.say("search went past the end")
-
-    def do_log_find_next(self) -> None:
-        """n"""
-        self.log_view.find(1)
-
-    def do_log_find_previous(self) -> None:
-        """N"""
-        self.log_view.find(-1)
-
     def do_log_level(self) -> None:
-        """v"""
-        self._level = (self._level + 1) % len(LEVELS)
-        self._set_filter()
-        self.say(f"lines of level {LEVELS[self._level]} and up")
-
-    def do_log_next_error(self) -> None:
-        """e"""
-        self.log_view.jump_error(1)
-
-    def do_log_previous_error(self) -> None:
-        """E"""
-        self.log_view.jump_error(-1)
-
-    def do_log_wrap(self) -> None:
-        """w"""
-        self.log_view.toggle_wrap()
-
-    def do_log_times(self) -> None:
-        """t"""
-        self._times = (self._times + 1) % len(TIMES)
-        self._set_filter()
-
-    def do_log_copy(self) -> None:
-        """y"""
-        self.log_view.copy_lines()
-
-    @on(LogView.LinesCopied)
-    def copy_lines(self, message: LogView.LinesCopied) -> None:
-        """Bring chosen lines to the clipboard."""
-        self.copy_text(message.text, f"{message.lines} line{'s' * (message.lines != 1)}")
-
-    def do_log_save(self) -> None:
-        """ctrl+s"""
-        self.say(save_text(f"build-{self._build_id[:8]}.log", self._source.as_text()))
+        """v: nothing else here says which lines are shown."""
+        super().do_log_level()
+        self.say(f"lines of level {LEVELS[self.level_at]} and up")
