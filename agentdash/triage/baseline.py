@@ -116,8 +116,8 @@ def timed_steps(timings: Timings) -> Iterator[tuple[str, float]]:
     for stage, spans in stages.items():
         yield from _step(stage, span_s(min(s for s, _ in spans), max(e for _, e in spans)))
     for timing in timings.scripts:
-        # A run that was cut short says nothing of how long the script takes.
-        if timing.stage == "start" and timing.status in ("ok", "exit_failure"):
+        # A run that failed or was cut short says nothing of how long the script takes.
+        if timing.stage == "start" and timing.status == "ok":
             name = f"script:{timing.agent_name}:{timing.name}"
             yield from _step(name, span_s(timing.started_at, timing.ended_at))
 
