@@ -85,22 +85,31 @@ def session(seed: int, frames: int) -> None:
     check_history(emulator)
 
 
-def slowest(seed: int, feeds: int = 500) -> float:
-    """99th percentile of a 4 KiB feed of such bytes into 80 by 24, in seconds of processor time."""
+def slowest(seed: int, feeds: int = 500, rounds: int = 5) -> float:
+    """99th percentile of a 4 KiB feed of such bytes into 80 by 24, in seconds of processor time.
+
+    All is played several times and the least time of each feed counts: neighbours on a machine double the others.
+    """
     rng = random.Random(seed)
-    emulator = Emulator(80, 24)
-    times = []
+    pieces = []
     for _ in range(feeds):
         data = bytearray()
         while len(data) < 4096:
             data += frame(rng)
-        begin = time.process_time()
-        emulator.feed(bytes(data[:4096]))
-        times.append(time.process_time() - begin)
-    return sorted(times)[len(times) * 99 // 100]
+        pieces.append(bytes(data[:4096]))
+    least = [float("inf")] * feeds
+    for _ in range(rounds):
+        emulator = Emulator(80, 24)
+        for number, piece in enumerate(pieces):
+            begin = time.process_time()
+            emulator.feed(piece)
+            least[number] = min(least[number], time.process_time() - begin)
+    return sorted(least)[feeds * 99 // 100]
 
 
 FRAMES_A_SESSION = 200
+FRAMES_A_LINE = 1_000_000
+"""How often a long run says how far it is."""
 
 
 def run(frames: int, seed: int) -> None:
@@ -115,5 +124,7 @@ def run(frames: int, seed: int) -> None:
             raise
         seed += 1
         done += FRAMES_A_SESSION
+        if done % FRAMES_A_LINE == 0 and done < frames:
+            print(f"term: {done} frames in {time.perf_counter() - begin:.0f} s", flush=True)
     span = time.perf_counter() - begin
     print(f"term: {done} frames in {span:.0f} s, no fault; p99 of a 4 KiB feed {slowest(seed) * 1e3:.2f} ms")
