@@ -15,6 +15,7 @@ import psutil
 from agentdash.local.clock import Clock
 from agentdash.local.processes import end_session, session_processes
 from agentdash.local.pty_process import shell_argv
+from agentdash.local.waiting import first_of
 
 PIPES_OPEN_S = 10.0
 NO_EXIT_CODE = 255
@@ -122,20 +123,9 @@ class ScriptRunner:
         Raises:
             TimeoutError: The time was up first.
         """
-        task = asyncio.ensure_future(work)
-        timer = asyncio.ensure_future(self._clock.sleep(limit_s)) if limit_s > 0 else None
-        try:
-            await asyncio.wait(
-                {task, timer} if timer is not None else {task}, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not task.done():
-                raise TimeoutError
-        finally:
-            for waiter in (task, timer):
-                if waiter is not None:
-                    waiter.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await waiter
+        limit = (self._clock.sleep(limit_s),) if limit_s > 0 else ()
+        if not (await first_of(work, *limit))[0]:
+            raise TimeoutError
 
 
 class _Pipe:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -51,6 +49,7 @@ from agentdash.local.streams import (
     run_events,
     run_one_way,
 )
+from agentdash.local.waiting import first_of
 
 RECHECK_S = 60.0
 METADATA_TICK_S = 1.0
@@ -265,17 +264,7 @@ async def _serve_event_socket(
 
 async def _wait(runtime: Runtime, news: topics.Subscription) -> None:
     """Wait for news, but look again once a minute in case one was lost (contract: agents.md §3.3)."""
-    tasks: list[asyncio.Future[Any]] = [
-        asyncio.ensure_future(news.wait()),
-        asyncio.ensure_future(runtime.deployment.clock.sleep(RECHECK_S)),
-    ]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
+    await first_of(news.wait(), runtime.deployment.clock.sleep(RECHECK_S))
 
 
 def _build_logs_after(text: str) -> int:

@@ -7,13 +7,13 @@ seed gives the same fleet. `run` plays against any clock; `play` moves a `Manual
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import heapq
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from agentdash.local.clock import Clock, ManualClock
+from agentdash.local.waiting import first_of
 
 _LONGEST_NAP_S = 3600.0
 
@@ -113,12 +113,4 @@ class Timeline:
             self._news.clear()
             due = self.next_due_s
             delay = _LONGEST_NAP_S if due is None else due - self._clock.monotonic()
-            nap = asyncio.ensure_future(self._clock.sleep(delay))
-            news = asyncio.ensure_future(self._news.wait())
-            try:
-                await asyncio.wait({nap, news}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for waiter in (nap, news):
-                    waiter.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await waiter
+            await first_of(self._clock.sleep(delay), self._news.wait())
