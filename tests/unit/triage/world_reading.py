@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 
@@ -39,6 +39,7 @@ from agentdash.state.store import Store
 from agentdash.triage.diagnose import look
 from agentdash.triage.facts import Facts
 from agentdash.triage.finding import Diagnosis
+from agentdash.triage.incremental import Incremental
 from agentdash.triage.memory import Memory
 
 PORT = 4242
@@ -71,6 +72,9 @@ class Reader:
     faults: FaultPlan
     store: Store = field(default_factory=Store)
     memory: Memory = field(default_factory=Memory)
+    judge_again: Incremental = field(default_factory=Incremental)
+    kept: Memory = field(default_factory=Memory)
+    """What the one who judges only what has changed remembers."""
 
     async def look(self, *, opens_agents: bool = True) -> Diagnosis:
         """Read everything and judge it."""
@@ -82,10 +86,14 @@ class Reader:
         return self.judge()
 
     def judge(self) -> Diagnosis:
-        """Judge what has been read, and remember."""
+        """Judge what has been read, and remember: all of it, and, to the same end, only what has changed."""
         state = self.store.state
         facts = Facts(state, self.clock.now(), state.deployment, memory=self.memory)
         found, self.memory = look(facts)
+        judged, same = self.judge_again.look(replace(facts, memory=self.kept))
+        self.kept = judged.memory
+        assert same == found
+        assert self.kept == self.memory
         return found
 
     async def watch(self, duration_s: float, step_s: float = STEP_S) -> Diagnosis:
