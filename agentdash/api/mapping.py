@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from agentdash.api import errors
 from agentdash.api.errors import ApiError, shorten
 from agentdash.api.schema import ErrorBody, NotDecodable, decode
+from agentdash.api.since import lacking
 from agentdash.wire.backoff import retry_after_s
 from agentdash.wire.pty import refusal_sentence
 
@@ -153,7 +154,8 @@ def _refusal(answer: RawAnswer, envelope: ErrorBody | None, detail: str, facts: 
         case 404 if answer.is_html:
             return errors.NotCoder(f"HTTP 404 and a web page came ({detail})", **facts)
         case 404 if message == "Route not found.":
-            return errors.RouteNotFound("The server does not know this request", **facts)
+            words = lacking(answer.path, answer.headers.get("x-coder-build-version", "")[:64])
+            return errors.RouteNotFound("The server does not know this request", next_step=words, **facts)
         case 404:
             return errors.NotFound(detail, **facts)
         case 405:

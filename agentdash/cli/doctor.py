@@ -148,11 +148,18 @@ async def _ask(client: Client) -> tuple[list[Check], ExitCode]:
 
 async def _reach(client: Client, checks: list[Check]) -> None:
     from agentdash.api.fleet import FleetApi  # noqa: PLC0415
+    from agentdash.api.since import lacked  # noqa: PLC0415
 
     began = asyncio.get_running_loop().time()
     info = await FleetApi(client).buildinfo()
     took = asyncio.get_running_loop().time() - began
     checks.append(Check("ok", "server", f"{client.origin} answers: Coder {clean(info.version)}"))
+    missing = lacked(info.version)
+    if missing:
+        words = ", ".join(word[:1].lower() + word[1:] for word in missing)
+        checks.append(
+            Check("note", "older than", words, "What it lacks is left out, and said where it would be")
+        )
     checks.append(
         Check("note" if took > SLOW_S else "ok", "first answer", f"{took * 1000:.0f} ms, connecting included")
     )

@@ -200,6 +200,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Span]]] = {
         "logs_overflowed": Span((2, 25, 0)),
         "initiator_id": Span((2, 28, 0)),
     },
+    "connection": {"hostname_suffix": Span((2, 20, 0))},
     "timings": {"agent_script_timings": Span((2, 17, 0)), "agent_connection_timings": Span((2, 18, 0))},
 }
 """Fields that were not always there, by kind of object."""
@@ -213,6 +214,7 @@ _MARKS: Final = (
     ("app", ("slug", "sharing_level")),
     ("log line", ("output", "source_id")),
     ("timings", ("provisioner_timings",)),
+    ("connection", ("derp_map", "disable_direct_connections")),
 )
 
 

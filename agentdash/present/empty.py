@@ -71,9 +71,10 @@ def _away(agent: Agent) -> str:
 
 def _because(pane: str, what: str, problem: Problem, agent: Agent | None) -> str:
     if problem.kind in ("RouteNotFound", "ServerTooOld"):
-        return _sentence(
-            what, "this server does not offer them", problem.next_step or "It is older than the feature."
-        )
+        _, came, since = problem.next_step.partition(" came with ")
+        if came:
+            return f"{what} would be here, which came with {since}"
+        return f"{what} would be here: this server does not offer them; it is older than the feature."
     if pane == "devcontainers" and problem.status in (403, 404):
         if agent is not None and agent.parent_id is not None:
             return (

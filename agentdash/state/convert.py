@@ -54,6 +54,10 @@ __all__ = [
 ]
 
 _NANOSECONDS = 1_000_000_000
+ONLY_SOURCE = model.LogSource("", "Startup Script", None)
+"""The log's only source on servers before 2.2, whose lines name none (contract: changes.md §4.1)."""
+_START_RESULTS = {"ready": "ok", "start_error": "exit_failure", "start_timeout": "timed_out"}
+_STOP_RESULTS = {"off": "ok", "shutdown_error": "exit_failure", "shutdown_timeout": "timed_out"}
 
 
 class ErrorLike(Protocol):
@@ -214,6 +218,9 @@ def agent(
         for s in raw.log_sources
     )
     source_names = {source.id: source.name for source in sources}
+    scripts = tuple(_script(s, source_names) for s in raw.scripts)
+    if not raw.knows("scripts") and (raw.knows("startup_script") or raw.knows("login_before_ready")):
+        sources, scripts = (ONLY_SOURCE,), _only_scripts(raw)
     return model.Agent(
         id=_name(raw.id),
         key=model.agent_key(workspace_id, cleaned, parent_name),
@@ -250,14 +257,14 @@ def agent(
         latency=tuple(
             model.RegionLatency(_name(region), latency.latency_ms, latency.preferred)
             for region, latency in sorted(raw.latency.items())
+            if latency.latency_ms is not None and latency.latency_ms >= 0
         ),
-        scripts=tuple(_script(s, source_names) for s in raw.scripts),
+        scripts=scripts,
         log_sources=sources,
         apps=tuple(_app(a) for a in raw.apps),
         metadata=metadata(raw.metadata),
     )
 
-            if latency.latency_ms is not None and latency.latency_ms >= 0
 
 def _agents(raw: schema.Build, workspace_id: str) -> tuple[model.Agent, ...]:
     found = [(a, _name(r.name)) for r in raw.resources or () for a in r.agents or () if a.id]
@@ -276,6 +283,35 @@ def _agents(raw: schema.Build, workspace_id: str) -> tuple[model.Agent, ...]:
         ids.add(made.id)
         agents.append(made)
     return tuple(agents)
+
+
+def _only_scripts(raw: schema.Agent) -> tuple[model.Script, ...]:
+    """The one script each for start and stop of servers up to v2.1; their result is the agent's lifecycle."""
+    found: list[model.Script] = []
+    if raw.startup_script:
+        found.append(
+            model.Script(
+                id="startup",
+                name=ONLY_SOURCE.name,
+                source_id=ONLY_SOURCE.id,
+                run_on_start=True,
+                blocks_login=raw.login_before_ready is False,
+                timeout_s=raw.startup_script_timeout_seconds or None,
+                status=_START_RESULTS.get(raw.lifecycle_state),
+            )
+        )
+    if raw.shutdown_script:
+        found.append(
+            model.Script(
+                id="shutdown",
+                name="Shutdown Script",
+                source_id=ONLY_SOURCE.id,
+                run_on_stop=True,
+                timeout_s=raw.shutdown_script_timeout_seconds or None,
+                status=_STOP_RESULTS.get(raw.lifecycle_state),
+            )
+        )
+    return tuple(found)
 
 
 def _script(raw: schema.Script, source_names: dict[str, str]) -> model.Script:

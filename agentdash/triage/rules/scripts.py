@@ -121,7 +121,7 @@ def failed(case: AgentCase) -> Outcome:
         "S03",
         severity=worse(case, Severity.FAILED),
         since=lifecycle_at(case),
-        title=f"{first.name} failed: {script_result(first)}" if first is not None else "",
+        title=_failed(first) if first is not None else "",
         suspect=first.name if first is not None else "",
         confidence=Confidence.CERTAIN if bad else Confidence.LIKELY,
         causes=causes,
@@ -131,6 +131,11 @@ def failed(case: AgentCase) -> Outcome:
             Evidence(None, same, "agents of the same template version") if same else None,
         ],
     )
+
+
+def _failed(script: Script) -> str:
+    result = script_result(script)
+    return f"{script.name} failed" if result == "failed" else f"{script.name} failed: {result}"
 
 
 def _is_unexplained(case: AgentCase) -> bool:

@@ -8,6 +8,8 @@ from typing import ClassVar
 from textual import events, on
 from textual.widget import Widget
 
+from agentdash.api.since import came_with
+from agentdash.api.version import ServerVersion
 from agentdash.present.cells import Cell, Tone
 from agentdash.present.finding_filter import query_of_finding
 from agentdash.present.findings import severity_kind, severity_tone
@@ -36,6 +38,7 @@ from agentdash.ui.widgets.help import Help
 from agentdash.ui.widgets.statusbar import StatusLine
 
 WAITING = "Prebuild pools would be here: the fleet is being read for the first time."
+SINCE = (2, 22)
 NONE = "Prebuild pools would be here: no preset of any template wants prebuilt workspaces."
 UNSEEN = "Prebuild pools would be here: this account may not see prebuilds."
 NO_INSTANCES = "Instances would be here: this pool has none."
@@ -101,7 +104,9 @@ class PrebuildsScreen(BaseScreen):
             return
         self._pools = {pool.key: pool for pool in view.pools}
         grid = self.pools_grid
-        grid.styles.height = max(2, min(len(self._pools) + 1, self.size.height // 3))
+        # Without rows a sentence stands there, of two lines on a narrow screen.
+        least = 2 if self._pools else 4
+        grid.styles.height = max(least, min(len(self._pools) + 1, self.size.height // 3))
         grid.set_empty(self._empty_words())
         self.set_class(not self._pools, "-empty")
         grid.set_rows(list(self._pools), self._pool_row)
@@ -116,6 +121,11 @@ class PrebuildsScreen(BaseScreen):
         judge = self.context.judge
         if judge is not None and judge.view is not None and judge.view.facts.sees_prebuilds() is False:
             return UNSEEN
+        settings = state.deployment.prebuilds
+        is_missing = settings.problem is not None and settings.problem.kind == "RouteNotFound"
+        if is_missing and not ServerVersion.parse(state.server.version).is_at_least(*SINCE):
+            why = came_with("prebuilt workspaces", SINCE, state.server.version, is_sure=False)
+            return f"Prebuild pools would be here: {why}"
         return NONE
 
     def _pool_row(self, key: str) -> GridRow:
