@@ -338,12 +338,18 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
         if self._is_choosing_by_key:
             self.selection = None
         else:
-            at = (
-                self.line_at(0) + min(self.emulator.cursor.y, self.emulator.lines - 1),
-                self.emulator.cursor.x,
+            self.selection = TermSelection(
+                self.lines, self._choice_begins_at(self.emulator), is_keyboard=True
             )
-            self.selection = TermSelection(self.lines, at, is_keyboard=True)
         self.choice_changed()
+
+    def _choice_begins_at(self, emulator: Emulator) -> tuple[int, int]:
+        """The hit of a search if it is in sight, else the program's cursor, else the first line in sight."""
+        first = self.line_at(0)
+        for line, start, _ in self.search.here:
+            if first <= line < first + emulator.lines:
+                return line, start
+        return (first, 0) if self.back else (first + emulator.cursor.y, emulator.cursor.x)
 
     def chosen_text(self) -> str:
         """What is chosen; empty if nothing is."""

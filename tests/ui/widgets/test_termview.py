@@ -272,6 +272,21 @@ async def test_a_program_that_asks_for_the_mouse_has_it() -> None:
         assert app.typed == ["\x1b[<0;5;1M", "\x1b[<0;5;1m"]
 
 
+async def test_choosing_begins_where_a_search_ended_or_in_sight() -> None:
+    async with lone(typing=False) as (app, pilot):
+        await app.feed(pilot, b"\r\n".join(b"line %d" % number for number in range(60)))
+        assert app.view.find("line 17")
+        app.view.choose()
+        await pilot.press("v", "j", "$", "y")
+        assert app.chosen == ["line 17\nline 18"]
+        app.view.find("")
+        app.view.scroll_back_to(30)
+        first = app.view.visible_text()[0]
+        app.view.choose()
+        await pilot.press("v", "$", "y")
+        assert app.chosen[-1] == first
+
+
 async def test_keys_choose_with_a_cursor_of_their_own() -> None:
     async with lone(typing=False) as (app, pilot):
         await app.feed(pilot, b"one two\r\nthree four\r\n")
