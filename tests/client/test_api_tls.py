@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import ssl
 import subprocess
@@ -17,6 +18,8 @@ from agentdash.api import errors
 from agentdash.api.client import Client
 from agentdash.api.exchange import TlsOptions
 from agentdash.api.fleet import FleetApi
+from agentdash.api.relays import RelayProbe
+from agentdash.api.schema import DerpMap, decode
 from agentdash.api.sources import WorkspaceSource
 from agentdash.api.stream import Closed, Stream
 from agentdash.local.server import Served
@@ -102,3 +105,29 @@ async def test_https_to_a_plain_port_says_so(served: Served) -> None:
     async with Client(served.url.replace("http:", "https:"), Hidden()) as client:
         with pytest.raises(errors.TlsFailure, match="http://"):
             await FleetApi(client).me()
+
+
+# Relays
+
+
+@pytest.mark.parametrize(
+    ("node", "has_ca", "trouble"),
+    [
+        ({"HostName": "127.0.0.1"}, False, "untrusted"),
+        ({"HostName": "127.0.0.1"}, True, ""),
+        ({"HostName": "127.0.0.1", "InsecureForTests": True}, False, ""),
+        ({"HostName": "localhost", "IPv4": "127.0.0.1"}, True, ""),
+        ({"HostName": "other.example", "IPv4": "127.0.0.1"}, True, "untrusted"),
+        ({"HostName": "other.example", "IPv4": "127.0.0.1", "CertName": "localhost"}, True, ""),
+    ],
+)
+async def test_relays_are_trusted_as_the_deployment_is(
+    url: str, certificate: tuple[Path, Path], node: dict[str, object], has_ca: bool, trouble: str
+) -> None:
+    given = {"Name": "n", "DERPPort": int(url.rpartition(":")[2]), **node}
+    found = decode(DerpMap, json.dumps({"Regions": {"1": {"RegionID": 1, "Nodes": [given]}}}).encode()).value
+    tls = TlsOptions(ca_file=certificate[0]) if has_ca else TlsOptions()
+    async with Client("https://coder.example", Hidden(), tls=tls) as client:
+        (region,) = [one async for one in RelayProbe(client).latencies(found)]
+    assert region.trouble == trouble
+    assert (region.seconds is None) is bool(trouble)

@@ -405,3 +405,17 @@ async def test_the_settings_of_the_client_are_used_for_others_too() -> None:
     assert str(request.url) == f"https://fra.example{CHECK_PATH}"
     assert request.extensions["sni_hostname"] == "relay.example"
     assert "coder-session-token" not in request.headers
+
+
+async def test_a_proxy_is_used_as_for_the_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bytes] = []
+    for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    async with listening(saying(OK, seen)) as port:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        async with Client("https://coder.example", Secret(TOKEN)) as client:
+            region = relay(node("fra.example", 8080, IPv4="192.0.2.1", ForceHTTP=True))
+            found = await measure(client, the_map(region))
+    assert found[1].seconds is not None
+    assert seen[0].startswith(f"GET http://fra.example:8080{CHECK_PATH} ".encode())
