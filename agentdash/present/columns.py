@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from agentdash.present.builds import build_words
 from agentdash.present.cells import MISSING, Cell, Span, Tone
 from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.shares import CPU, MEMORY, metadata_share, share_key
@@ -188,8 +189,7 @@ def _seen(s: Subject) -> Cell:
 
 def _build(s: Subject) -> Cell:
     build = s.workspace.build
-    head = f"#{build.number}"
-    return Cell(f"{head} {build.transition} {build.status}", Tone.PLAIN, (Span(0, len(head), Tone.DIM),))
+    return Cell(build_words(build), Tone.PLAIN, (Span(0, len(f"#{build.number}"), Tone.DIM),))
 
 
 def _used(s: Subject) -> Cell:

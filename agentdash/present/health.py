@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from agentdash.present.builds import build_words
 from agentdash.present.cells import EMPTY, MISSING, Cell, Span, Tone
 from agentdash.present.columns import last_seen, short_version, template_words, verdict_cell
 from agentdash.present.findings import group_in_short, severity_tone, telling
@@ -173,7 +174,7 @@ def _timeline(agent: Agent, now: datetime) -> Cell:
 
 def _build(workspace: Workspace) -> Cell:
     build = workspace.build
-    text = f"#{build.number} {build.transition} {build.status}"
+    text = build_words(build)
     who = f" by {build.initiator_name}" if build.initiator_name else ""
     reason = f" ({build.reason})" if build.reason and build.reason != "initiator" else ""
     template = f"  {' '.join(template_words(workspace))}".rstrip()

@@ -409,7 +409,7 @@ async def test_the_build_log_opens_and_leads_back() -> None:
         assert it.feed.build_log == HERE.build.id
         await it.tell(ev.BuildLogLinesRead(HERE.build.id, (line(1, "Terraform apply", "Starting"),)))
         assert "Terraform apply" in it.text
-        assert "ada/go-7f3a #3 start running" in it.text
+        assert "ada/go-7f3a #3 started" in it.text
         await it.press("escape")
         await it.until(lambda: it.app.screen is screen)
         await it.until(lambda: it.feed.build_log is None and it.feed.agent == "w1/main")

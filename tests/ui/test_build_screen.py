@@ -39,7 +39,7 @@ async def test_lines_arrive_and_the_frame_says_how_fresh_they_are() -> None:
     async with desk(HERE) as it:
         screen = await open_build(it)
         assert it.feed.build_log == "w1-b3"
-        assert "ada/go-7f3a #3 start running" in shown(screen)
+        assert "ada/go-7f3a #3 started" in shown(screen)
         now = it.clock.now()
         await it.tell(lines("w1-b3", "Planning"), ev.StreamChanged("buildlog:w1-b3", StreamState.LIVE, now))
         assert "Planning" in shown(screen)

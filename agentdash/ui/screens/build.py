@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
+from agentdash.present.builds import build_words
 from agentdash.present.cells import Cell, Tone
 from agentdash.present.describe import empty_place
 from agentdash.present.logline import LEVELS, Sources
@@ -101,9 +102,8 @@ class BuildScreen(BaseScreen, LogKeys):
         elif self._source.update():
             self.log_view.source_changed()
         self.log_view.set_empty(empty_place("build", None))
-        build = workspace.build
         pane = self.query_one("#build-pane", Pane)
-        pane.set_title_state(Cell(f"{workspace.full_name} #{build.number} {build.transition} {build.status}"))
+        pane.set_title_state(Cell(f"{workspace.full_name} {build_words(workspace.build)}"))
         words = stream_words(state.streams.get(f"buildlog:{self._build_id}"), self.context.now())
         pane.set_freshness(words.text, words.tone)
 

@@ -1,0 +1,26 @@
+"""A build in words."""
+
+from __future__ import annotations
+
+from agentdash.state.model import Build
+
+_PARTICIPLES = {"start": "started", "stop": "stopped", "delete": "deleted"}
+_ENDS = {
+    "pending": "{transition} queued",
+    "canceling": "{transition} being cancelled",
+    "canceled": "{transition} cancelled",
+    "failed": "{transition} failed",
+}
+
+
+def build_words(build: Build) -> str:
+    """`#12 started`, `#12 starting`, `#12 stop queued`, `#12 start failed`.
+
+    A workspace's status says what it is now, `running` say; of a build that reads as if it still ran.
+    """
+    status = build.status
+    if status in ("running", "stopped", "deleted"):
+        words = _PARTICIPLES.get(build.transition, status)
+    else:
+        words = _ENDS.get(status, status).format(transition=build.transition)
+    return f"#{build.number} {words}".strip()
