@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events, work
 from textual.app import App
 from textual.binding import BindingType
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widgets import Input
 
 from agentdash.actions.action import Action
 from agentdash.present.cells import Tone
 from agentdash.ui import judging, themes
+from agentdash.ui.colourless import Colourless
 from agentdash.ui.exit_signals import restore_on_signals
 from agentdash.ui.front import Front
 from agentdash.ui.keygate import KeyGate, is_letter_in_line
@@ -77,6 +79,7 @@ class AgentDash(App[int], inherit_bindings=False):
         self._told: tuple[ActionRecord, ...] = ()
         self._counted: tuple[object, object, dict[str, str]] | None = None
         self.trail = Trail()
+        self._colourless = Colourless()
         self._gate = KeyGate(self, super().on_event, self._stays)
 
     # Life
@@ -85,9 +88,14 @@ class AgentDash(App[int], inherit_bindings=False):
         """What is painted first."""
         return OpeningScreen(self._front)
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every line goes through before it is sent."""
+        return [self._colourless] if self.no_color else super().get_line_filters()
+
     def on_mount(self) -> None:
         """Paint at once; everything else is loaded after that, and the network follows."""
-        themes.use(self, self._front.settings.theme)
+        # Made for terminals whose colours are not ours, it tells by dim and reverse what others tell by a tint.
+        themes.use(self, themes.TERMINAL if self.no_color else self._front.settings.theme)
         restore_on_signals(self)
         sys.setswitchinterval(SWITCH_S)
         # What waits for the load are keys, in the app's own queue; the first frame is painted and stays.

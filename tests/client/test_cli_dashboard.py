@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -24,11 +25,12 @@ LIMIT_S = 90.0
 class OnTerminal:
     """A process on a terminal of its own, 120×36."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **more: str) -> None:
         self._fd, inner = pty.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
         self.before = termios.tcgetattr(self._fd)
         environ = {"HOME": str(home), "TERM": "xterm-256color", "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+        environ |= more
         self.process = subprocess.Popen(
             [sys.executable, "-m", "agentdash", "--log-file", str(home / "log")],
             stdin=inner,
@@ -96,3 +98,23 @@ def test_a_signal_ends_it_with_its_number_and_the_terminal_restored(program: OnT
     program.read_until(LEAVE)
     assert program.process.wait(30) == 128 + signal.SIGTERM
     assert program.is_restored()
+
+
+@pytest.mark.timeout(240)
+def test_no_color_sends_no_colour_at_all(tmp_path: Path) -> None:
+    program = OnTerminal(tmp_path, NO_COLOR="1")
+    try:
+        program.read_until(b"Install tools exit 127")
+        program.type(b"R")
+        program.read_until(b"last used")
+        program.type(b"\r")
+        program.read_until(b"nothing was done")
+        program.type(b"q")
+        program.read_until(LEAVE)
+        codes = {
+            code for codes in re.findall(rb"\x1b\[([0-9;:]*)m", program.seen) for code in codes.split(b";")
+        }
+        assert codes <= {b"", b"0", b"1", b"2", b"3", b"4", b"7", b"9"}
+        assert {b"1", b"2", b"7"} <= codes
+    finally:
+        program.close()
