@@ -18,7 +18,7 @@ from agentdash.ui.screens.shells import ShellsScreen
 from agentdash.ui.widgets.confirm import Confirm
 from agentdash.ui.widgets.help import Help
 from tests.ui.dash import Desk, broken, desk, workspace
-from tests.unit.model_factory import make_job
+from tests.unit.model_factory import NOW, make_job
 
 HERE = workspace("w1", "go-7f3a")
 MAIN = Target("w1/main")
@@ -300,3 +300,12 @@ async def test_theme_alone_tells_the_present_one_and_the_others() -> None:
         await it.until(lambda: isinstance(it.app.screen, Help))
         assert ":theme  nord" in it.text
         assert "agentdash-light" in it.text
+
+
+async def test_notices_tell_when_they_were_said() -> None:
+    async with desk(HERE) as it:
+        await it.press("ctrl+r")
+        await it.until(lambda: it.said == ["reading again"])
+        await it.press("exclamation_mark")
+        await it.until(lambda: isinstance(it.app.screen, Help))
+        assert f"{NOW:%H:%M:%S}  reading again" in it.text

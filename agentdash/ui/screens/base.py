@@ -159,7 +159,11 @@ class BaseScreen(View, inherit_bindings=False):
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """A notice in the footer's place for some seconds; kept in the list of notices."""
-        self.query_one("#footer", MessageLine).say(self.context.glyphs.say(text), tone)
+        self._say(text, tone)
+
+    def _say(self, text: str, tone: Tone, stand_s: float = STAND_S) -> None:
+        footer = self.query_one("#footer", MessageLine)
+        footer.say(self.context.glyphs.say(text), tone, stand_s=stand_s, at=self.context.now())
 
     def say_outcome(self, record: ActionRecord) -> None:
         """How an action stands. What failed, or may have, is left to stand longer."""
@@ -169,7 +173,7 @@ class BaseScreen(View, inherit_bindings=False):
             record.outcome, Tone.PLAIN
         )
         stand_s = STAND_S if record.outcome in ("done", "running") else 5 * STAND_S
-        self.query_one("#footer", MessageLine).say(self.context.glyphs.say(text), tone, stand_s=stand_s)
+        self._say(text, tone, stand_s)
 
     def key_word(self, key: str) -> str:
         """A key as the set of signs can show it."""
@@ -299,7 +303,8 @@ class BaseScreen(View, inherit_bindings=False):
             (moment(r.at, now), f"{r.title} {r.target}: {r.outcome} {r.detail}  {r.command}".strip())
             for r in reversed(self.context.state.actions)
         ]
-        said = [("", cell.text) for cell in reversed(self.query_one("#footer", MessageLine).notices)]
+        notices = self.query_one("#footer", MessageLine).notices
+        said = [("" if n.at is None else moment(n.at, now), n.text) for n in reversed(notices)]
         sections = [HelpSection("Done from here", tuple(done or [("", "nothing yet")]))]
         sections.append(HelpSection("Said", tuple(said or [("", "nothing yet")])))
         self.app.push_screen(Help(sections, title="Notices", signs=self.context.signs))

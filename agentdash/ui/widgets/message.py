@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from textual.timer import Timer
 
@@ -14,6 +16,14 @@ from agentdash.ui.widgets.statusbar import StatusLine
 STAND_S = 6.0
 """How long a notice stands by default."""
 MAX_NOTICES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What was said, and when if that was told."""
+
+    text: str
+    at: datetime | None
 
 
 class MessageLine(StatusLine):
@@ -32,10 +42,10 @@ class MessageLine(StatusLine):
         super().__init__(gap=gap, margin=margin, signs=signs, name=name, id=id, classes=classes)
         self._resting: tuple[tuple[Cell, ...], tuple[Cell, ...]] = ((), ())
         self._timer: Timer | None = None
-        self._kept: deque[Cell] = deque(maxlen=MAX_NOTICES)
+        self._kept: deque[Notice] = deque(maxlen=MAX_NOTICES)
 
     @property
-    def notices(self) -> tuple[Cell, ...]:
+    def notices(self) -> tuple[Notice, ...]:
         """Everything said, oldest first, at most `MAX_NOTICES`."""
         return tuple(self._kept)
 
@@ -45,13 +55,14 @@ class MessageLine(StatusLine):
         if self._timer is None:
             self.show(*self._resting)
 
-    def say(self, text: str, tone: Tone = Tone.PLAIN, *, stand_s: float = STAND_S) -> None:
-        """Say something for some seconds."""
-        notice = Cell(text, tone)
-        self._kept.append(notice)
+    def say(
+        self, text: str, tone: Tone = Tone.PLAIN, *, stand_s: float = STAND_S, at: datetime | None = None
+    ) -> None:
+        """Say something for some seconds; `at` is when, for those who read it later."""
+        self._kept.append(Notice(text, at))
         if self._timer is not None:
             self._timer.stop()
-        self.show([notice])
+        self.show([Cell(text, tone)])
         self._timer = self.set_timer(stand_s, self.clear_notice)
 
     def clear_notice(self) -> None:
