@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.widget import Widget
 
-from agentdash.present.tables import Head, Line, PaneHead
+from agentdash.present.tables import Head, Line, PaneHead, fitted, widest
 from agentdash.ui.panes.view import AgentView
 from agentdash.ui.widgets.columns import Column
 from agentdash.ui.widgets.frame import Pane
@@ -70,6 +70,8 @@ class TablePane(AgentPane):
         self.grid = Grid(has_header=False, keeps_cursor=False, signs=signs)
         self._lines: dict[str, Line] = {}
         self._keys: list[str] = []
+        self._widths: tuple[int, ...] = ()
+        self._heads: dict[int, Head] = {}
 
     def compose(self) -> Sequence[Widget]:
         """The table."""
@@ -77,7 +79,12 @@ class TablePane(AgentPane):
 
     def on_mount(self) -> None:
         """Set the columns."""
-        self.grid.set_columns([_column(head) for head in self.HEADS], indented=self.INDENTED)
+        self._set_heads(fitted(self.HEADS, ()))
+
+    def _set_heads(self, heads: dict[int, Head]) -> None:
+        if heads != self._heads:
+            self._heads = heads
+            self.grid.set_columns([_column(head) for head in heads.values()], indented=self.INDENTED)
 
     def focus_target(self) -> Widget:
         """The table."""
@@ -99,6 +106,9 @@ class TablePane(AgentPane):
         if not lines:
             self.grid.set_empty(self.empty(view))
         keys = list(lines)
+        # Columns grow with what stands in them and do not shrink with it: a table that jumps cannot be read.
+        self._widths = widest(lines.values(), self._widths if keys == self._keys else ())
+        self._set_heads(fitted(self.HEADS, self._widths))
         if keys != self._keys:
             self._keys = keys
             self.grid.set_rows(keys, self._row)
@@ -107,7 +117,7 @@ class TablePane(AgentPane):
 
     def _row(self, key: str) -> GridRow:
         line = self._lines[key]
-        return GridRow(key, line.cells)
+        return GridRow(key, tuple(line.cells[at] for at in self._heads))
 
     @property
     def cursor_key(self) -> str | None:
