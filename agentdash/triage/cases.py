@@ -36,6 +36,11 @@ _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
+def in_order(proofs: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """Proofs in order of time, those without one last."""
+    return tuple(sorted(proofs, key=lambda e: known(e.at) or _FAR))
+
+
 class Ground(ABC):
     """What all cases have in common."""
 
@@ -88,7 +93,7 @@ class Ground(ABC):
             confidence=confidence,
             subject=subject or self.subject,
             since=known(since),
-            evidence=tuple(sorted(proofs, key=lambda e: known(e.at) or _FAR)),
+            evidence=in_order(proofs),
             causes=tuple(dict.fromkeys((*causes, *entry.causes))),
             next=(*next_steps, *_steps(entry.next, words)),
             reference=entry.reference,

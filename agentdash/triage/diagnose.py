@@ -14,7 +14,7 @@ from agentdash.state.freshness import Fact, Freshness
 from agentdash.state.model import Workspace
 from agentdash.triage import rules  # noqa: F401 - registers them
 from agentdash.triage.around import Around
-from agentdash.triage.cases import AgentCase, Case, Ground, PoolCase, WorkspaceCase
+from agentdash.triage.cases import AgentCase, Case, Ground, PoolCase, WorkspaceCase, in_order
 from agentdash.triage.catalogue import CATALOGUE
 from agentdash.triage.facts import Facts
 from agentdash.triage.facts import why as why_not
@@ -262,9 +262,7 @@ def _explained(finding: Finding, found: Sequence[Finding]) -> Finding:
 
 
 def _merged(ours: tuple[Evidence, ...], theirs: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
-    both = dict.fromkeys((*ours, *theirs))
-    timed = sorted((e for e in both if e.at is not None), key=lambda e: e.at.timestamp() if e.at else 0.0)
-    return (*timed, *(e for e in both if e.at is None))[:EVIDENCE_KEPT]
+    return in_order(dict.fromkeys((*ours, *theirs)))[:EVIDENCE_KEPT]
 
 
 def _folded(found: list[Finding]) -> list[Finding]:

@@ -12,9 +12,11 @@ from immutables import Map
 
 from agentdash.state.deployment import Deployment
 from agentdash.state.store import Seen
+from agentdash.triage.clock import known
 from agentdash.triage.diagnose import diagnose, diagnose_workspace, look
 from agentdash.triage.facts import Facts
 from agentdash.triage.memory import Memory
+from tests.properties.healthy_fleets import healthy_fleets
 from tests.properties.triage_situations import NOW, situations
 
 SLOW = settings(
@@ -60,3 +62,23 @@ def test_age_without_a_reading_accuses_nobody(facts: Facts, later_s: int) -> Non
         return {(f.rule, f.subject.id) for f in diagnose(of).flat() if f.subject.kind == "workspace"}
 
     assert {rule for rule, _ in of_workspaces(late) - of_workspaces(soon)} <= {"P07", "P08"}
+
+
+@SLOW
+@given(situations())
+def test_proofs_stand_in_the_order_of_time_and_those_without_one_last(facts: Facts) -> None:
+    for finding in diagnose(facts).flat():
+        times = [known(proof.at) for proof in finding.evidence]
+        dated = [at for at in times if at is not None]
+        assert dated == sorted(dated)
+        assert times[: len(dated)] == dated
+        assert finding.since is None or finding.since.year >= 2000
+
+
+@SLOW
+@given(healthy_fleets())
+def test_a_healthy_fleet_of_any_names_has_no_finding(facts: Facts) -> None:
+    found = diagnose(facts)
+    assert [(f.rule, f.subject.title, f.evidence) for f in found.flat()] == []
+    assert not found.groups
+    assert not look(facts)[0].findings
