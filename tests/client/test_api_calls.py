@@ -341,7 +341,7 @@ def test_versions_compare_by_major_and_minor(text: str, is_new: bool) -> None:
 
 def test_importing_the_room_loads_no_network_library() -> None:
     code = (
-        "import agentdash.api.resilient, agentdash.api.terminal, agentdash.api.builds, agentdash.api.agents, "
+        "import agentdash.api.stream, agentdash.api.terminal, agentdash.api.builds, agentdash.api.agents, "
         "agentdash.api.fleet, sys; "
         "from agentdash.api.client import Client; Client('https://x', None); "
         "print(sorted({'httpx', 'websockets'} & set(sys.modules)))"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +15,6 @@ from agentdash.api.builds import BuildApi
 from agentdash.api.client import Client
 from agentdash.api.exchange import Exchange
 from agentdash.api.fleet import FleetApi, Right
-from agentdash.api.resilient import Live, Retrying, Timing, resilient
 from agentdash.api.sources import AgentLogSource, MetadataSource, Transport, WorkspaceSource
 from agentdash.api.stream import Closed, Data, Opened, Stream
 from agentdash.api.terminal import EndKind, judge_end, open_terminal
@@ -24,7 +22,6 @@ from agentdash.local.auth import Token
 from agentdash.local.faults import HTML_PAGE, OLD_SERVER_ROUTES, Answer, Fault
 from agentdash.local.records import Agent, Workspace
 from agentdash.local.server import Served
-from agentdash.wire.backoff import Backoff
 
 
 def the_workspace(served: Served) -> Workspace:
@@ -126,30 +123,27 @@ async def test_a_cut_log_goes_on_where_it_was(served: Served, client: Client) ->
     agent = the_agent(served)
     append(served, agent, "one", "two")
     served.faults.add(Fault("*/logs", cut_after_messages=1, times=1))
-    slept = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        append(served, agent, "three")
-
-    lines: list[str] = []
-    timing = Timing(clock=asyncio.get_running_loop().time, sleep=sleep)
     source = AgentLogSource(agent.id)
-    async with (
-        asyncio.timeout(10),
-        aclosing(resilient(client, source, Backoff(lambda: 0.0), timing)) as events,
-    ):
-        kinds = []
-        async for event in events:
-            kinds.append(type(event))
-            if isinstance(event, Data):
-                lines += [line.output for line in event.payload]
-            if "three" in lines:
-                break
+    lines: list[str] = []
+    async with asyncio.timeout(10):
+        async with Stream(client, source) as items:
+            closed = [item async for item in taking(items, lines)][-1]
+        assert isinstance(closed, Closed)
+        assert lines == ["one", "two"]
+        append(served, agent, "three")
+        async with Stream(client, source) as items:
+            async for _ in taking(items, lines):
+                if "three" in lines:
+                    break
     assert lines == ["one", "two", "three"]
-    assert kinds.count(Live) == 2
-    assert kinds.count(Retrying) == 1
-    assert len(slept) == 1
+
+
+async def taking(items: Any, lines: list[str]) -> AsyncIterator[Any]:
+    """The items of a log; its lines are noted."""
+    async for item in items:
+        if isinstance(item, Data):
+            lines += [line.output for line in item.payload]
+        yield item
 
 
 def append(served: Served, agent: Agent, *lines: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,7 +18,6 @@ from websockets.http11 import Request, Response
 
 from agentdash.api import errors, stream
 from agentdash.api.client import Client
-from agentdash.api.resilient import Connecting, Live, Retrying, Stopped, Timing, resilient
 from agentdash.api.sources import (
     AgentLogSource,
     BuildLogSource,
@@ -29,7 +28,6 @@ from agentdash.api.sources import (
     WorkspaceSource,
 )
 from agentdash.api.stream import Closed, Data, Gap, Heartbeat, Mailbox, Opened, Stream, StreamError
-from agentdash.wire.backoff import Backoff
 
 TOKEN = "AAAAAAAAAA-BBBBBBBBBBBBBBBBBBBBBB"
 Play = Callable[[ServerConnection], Awaitable[None]]
@@ -387,95 +385,6 @@ async def test_html_instead_of_events_is_not_coder() -> None:
     async with sse_client(b"<title>Login</title>", **{"Content-Type": "text/html"}) as client:
         with pytest.raises(errors.NotCoder):
             await items_of(client, WorkspaceSource("w"))
-
-
-# -- coming back ------------------------------------------------------------------------------------------------------
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.slept: list[float] = []
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-    def timing(self) -> Timing:
-        return Timing(clock=lambda: self.now, sleep=self.sleep)
-
-
-async def play(
-    client: Client, source: Any, clock: Clock, until: type, beat: asyncio.Event | None = None, **options: Any
-) -> list[Any]:
-    seen = []
-    async with aclosing(resilient(client, source, Backoff(lambda: 1.0), clock.timing(), **options)) as events:
-        async for event in events:
-            if not isinstance(event, Heartbeat):
-                seen.append(event)
-            elif beat is not None:
-                beat.set()
-            if isinstance(event, until):
-                return seen
-    return seen
-
-
-async def test_it_comes_back_with_growing_delays_and_then_stops_when_logged_out(
-    server: Server, client: Client
-) -> None:
-    server.add(says({"type": "data", "data": {"id": "w"}}, code=1001, reason="liveness probe failed"))
-    server.refuse(502, "bad gateway")
-    server.refuse(401, "signed out")
-    clock = Clock()
-    seen = await play(client, WorkspaceSource("w"), clock, Stopped)
-    kinds = [type(item) for item in seen]
-    assert kinds == [Connecting, Live, Data, Retrying, Connecting, Retrying, Connecting, Stopped]
-    assert seen[3].reason == "liveness probe failed"
-    assert isinstance(seen[-1].error, errors.NotLoggedIn)
-    assert clock.slept == [1.0, 2.0]
-
-
-async def test_a_healthy_half_minute_forgives(server: Server, client: Client) -> None:
-    clock, beat = Clock(), asyncio.Event()
-
-    async def healthy(connection: ServerConnection) -> None:
-        await connection.send('{"type":"ping"}')
-        await beat.wait()
-        clock.now += 31
-        await connection.close(1001)
-
-    server.refuse(500, "x")
-    server.refuse(500, "x")
-    server.add(healthy)
-    server.refuse(404, "gone")
-    await play(client, WorkspaceSource("w"), clock, Stopped, beat=beat)
-    assert clock.slept == [1.0, 2.0, 1.0]
-
-
-async def test_a_429_is_waited_out(server: Server, client: Client) -> None:
-    server.refuse(429, "slow", Retry_After="7")
-    clock = Clock()
-    seen = await play(client, ContainersSource("a"), clock, Retrying)
-    assert seen[-1].in_s == 8.0
-    assert isinstance(seen[-1].error, errors.RateLimited)
-
-
-async def test_a_log_asks_before_it_is_opened_again(server: Server, client: Client) -> None:
-    answers = [True, False]
-
-    async def has_future() -> bool:
-        return answers.pop(0)
-
-    server.add(says([{"id": 3}]), says([{"id": 4}]))
-    seen = await play(client, AgentLogSource("a"), Clock(), Stopped, has_future=has_future)
-    assert [line.id for item in seen if isinstance(item, Data) for line in item.payload] == [3, 4]
-    assert seen[-1] == Stopped("It ended")
-    assert "after=3" in server.paths[1]
-
-
-async def test_leaving_a_resilient_stream_leaves_no_task(server: Server, client: Client) -> None:
-    server.add(hangs)
-    assert isinstance((await play(client, WorkspaceSource("w"), Clock(), Live))[-1], Live)
-    assert not [task for task in asyncio.all_tasks() if task.get_name() == "stream"]
 
 
 def test_silence_is_two_missed_pings_and_some() -> None:
