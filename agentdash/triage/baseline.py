@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from heapq import nlargest
 from statistics import median
+from sys import intern
 
 from immutables import Map
 
@@ -124,7 +125,7 @@ def timed_steps(timings: Timings) -> Iterator[tuple[str, float]]:
 
 def _step(name: str, seconds: float | None) -> Iterator[tuple[str, float]]:
     if seconds is not None:
-        yield name, seconds
+        yield intern(name), seconds
 
 
 def _figures(samples: list[tuple[datetime, float]], kept: int) -> Figures:

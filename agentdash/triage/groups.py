@@ -35,8 +35,8 @@ _BY_TEMPLATE = frozenset({"script", "template_version"})
 
 Pair = tuple[str, str]
 """An attribute: name and value."""
-Profile = frozenset[Pair]
-"""Attributes of one workspace."""
+Profile = tuple[Pair, ...]
+"""Attributes of one workspace, each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +89,27 @@ class Attributes:
     def __init__(self, names: Names, workspaces: Iterable[Workspace] = ()) -> None:
         self.names = names
         self.profiles: dict[str, Profile] = {}
-        self.members: defaultdict[Pair, set[str]] = defaultdict(set)
+        self.members: dict[Pair, set[str]] = {}
+        self._same: dict[Pair, Pair] = {}
         for workspace in workspaces:
             self.change(workspace.id, workspace)
 
     def change(self, workspace_id: str, workspace: Workspace | None) -> None:
         """A workspace came, changed or went."""
-        old = self.profiles.pop(workspace_id, frozenset())
-        new = frozenset[Pair]() if workspace is None else profile_of(self.names, workspace)
-        for pair in old - new:
+        old = self.profiles.get(workspace_id, ())
+        new = () if workspace is None else profile_of(self.names, workspace)
+        if workspace is None:
+            self.profiles.pop(workspace_id, None)
+        elif new != old or not old:
+            self.profiles[workspace_id] = tuple(self._same.setdefault(pair, pair) for pair in new)
+        if new == old:
+            return
+        for pair in set(old).difference(new):
             self.members[pair].discard(workspace_id)
             if not self.members[pair]:
-                del self.members[pair]
-        for pair in new - old:
-            self.members[pair].add(workspace_id)
-        if workspace is not None:
-            self.profiles[workspace_id] = new
+                del self.members[pair], self._same[pair]
+        for pair in set(new).difference(old):
+            self.members.setdefault(pair, set()).add(workspace_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +250,11 @@ def _order(name: str) -> int:
 def profile_of(names: Names, workspace: Workspace) -> Profile:
     """What is known of a workspace that it may share with others."""
     build = workspace.build
-    pairs: set[Pair] = set()
+    pairs: dict[Pair, None] = {}
 
     def add(name: str, value: str) -> None:
         if value and len(value) <= _SINGLE_VALUE_LIMIT:
-            pairs.add((name, value))
+            pairs[name, value] = None
 
     version = build.template_version_name or build.template_version_id[:8]
     add("template_version", f"{workspace.template_name} {version}".strip() if version else "")
@@ -270,7 +275,7 @@ def profile_of(names: Names, workspace: Workspace) -> Profile:
             if not item.sensitive:
                 name = "node" if item.key.strip().lower() in _NODE else item.key
                 add(name if name not in ATTRIBUTES or name == "node" else f"resource {name}", item.value)
-    return frozenset(pairs)
+    return tuple(pairs)
 
 
 def _preset(names: Names, workspace: Workspace) -> str:

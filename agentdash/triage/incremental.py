@@ -59,8 +59,8 @@ class _Questions:
     def __init__(self) -> None:
         self._of_facts: dict[str, dict[Question, _Asked]] = {}
         """By the name of the question."""
-        self._of_maps: dict[str, dict[str, tuple[str, ...]]] = {path: {} for path in MAPS}
-        """By path and key, the ids of those who asked: mostly one. The answer stands in the last facts."""
+        self._of_maps: dict[str, dict[str, str | tuple[str, ...]]] = {path: {} for path in MAPS}
+        """By path and key, who asked: mostly one. The answer stands in the last facts."""
 
     def __len__(self) -> int:
         return sum(map(len, self._of_facts.values())) + sum(map(len, self._of_maps.values()))
@@ -70,7 +70,8 @@ class _Questions:
             by_key = self._of_maps.get(question[0])
             if by_key is not None:
                 key = question[1]
-                by_key[key] = (*by_key.get(key, ()), workspace_id)
+                others = by_key.get(key)
+                by_key[key] = workspace_id if others is None else (*_each(others), workspace_id)
                 continue
             alike = self._of_facts.setdefault(question[0], {})
             known = alike.get(question)
@@ -84,9 +85,9 @@ class _Questions:
             by_key = self._of_maps.get(question[0])
             if by_key is not None:
                 key = question[1]
-                by_key[key] = left = tuple(who for who in by_key[key] if who != workspace_id)
-                if not left:
-                    del by_key[key]
+                left = tuple(who for who in _each(by_key.pop(key)) if who != workspace_id)
+                if left:
+                    by_key[key] = left
                 continue
             alike = self._of_facts[question[0]]
             known = alike[question]
@@ -103,7 +104,7 @@ class _Questions:
             for key, by in by_key.items():
                 before, after = was.get(key), now.get(key)
                 if before is not after and before != after:
-                    yield from by
+                    yield from _each(by)
         for name, alike in self._of_facts.items():
             if name in OF_BASELINE and old.baseline is new.baseline:
                 continue
@@ -113,6 +114,10 @@ class _Questions:
                 if answer is not known.answer and answer != known.answer:
                     known.answer = answer
                     yield from known.by
+
+
+def _each(by: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (by,) if isinstance(by, str) else by
 
 
 class Incremental:
