@@ -38,7 +38,7 @@ _PLACE = re.compile(r"\{(\w+)\}")
 
 def in_order(proofs: Iterable[Evidence]) -> tuple[Evidence, ...]:
     """Proofs in order of time, those without one last."""
-    return tuple(sorted(proofs, key=lambda e: known(e.at) or _FAR))
+    return tuple(sorted(proofs, key=lambda e: (known(e.at) is None, known(e.at) or _FAR)))
 
 
 class Ground(ABC):
