@@ -102,7 +102,8 @@ class TablePane(AgentPane):
         """Show rows; those that are equal stay as they are painted."""
         lines = {line.key: line for line in self.lines(view)}
         changed = {key for key, line in lines.items() if self._lines.get(key) != line}
-        self._lines = lines
+        # Until the table knows of the new rows it may paint an old one again.
+        self._lines = self._lines | lines
         if not lines:
             self.grid.set_empty(self.empty(view))
         keys = list(lines)
@@ -114,6 +115,7 @@ class TablePane(AgentPane):
             self.grid.set_rows(keys, self._row)
         else:
             self.grid.update_rows(changed)
+        self._lines = lines
 
     def _row(self, key: str) -> GridRow:
         line = self._lines[key]

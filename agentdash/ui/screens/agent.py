@@ -222,6 +222,13 @@ class AgentScreen(BaseScreen):
         if mine:
             self.show_panes(view)
 
+    def judged(self, touched: set[str]) -> None:
+        """Panes are shown anew when something else was found about this agent, also where its verdict is the same."""
+        view, shown = self.view_now(), self._last
+        if view is None or shown is None or view.findings != shown.findings or view.verdict != shown.verdict:
+            self.refresh_content(Changes(), touched)
+        self.refresh_bars()
+
     def _say_gone(self) -> None:
         """The agent has left its workspace: what stands here is its last picture, and no pane calls it live."""
         workspace = self.context.state.workspaces.get(self.key.partition("/")[0])
