@@ -37,7 +37,7 @@ def test_the_only_source_has_a_name_though_it_has_no_id() -> None:
         ("start_timeout", None, "not told", "unknown"),
         ("created", None, "not run yet", "off"),
         ("off", None, "not run yet", "off"),
-        ("ready", Timings("b1", scripts=(Timing("tools", "start", NOW, NOW, status="ok"),)), "ok", "well"),
+        ("ready", Timings("b1", scripts=(Timing("start", "tools", NOW, NOW, status="ok"),)), "ok", "well"),
     ],
 )
 def test_a_result_that_nobody_tells(lifecycle: str, timings: Timings | None, result: str, kind: str) -> None:
