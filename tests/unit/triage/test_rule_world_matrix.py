@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agentdash.local.records_agent import CONTAINERS_OFF
 from agentdash.local.staging import Condition
 from agentdash.local.world import play, set_in_motion
 from agentdash.local.worlds import CONDITIONS, world_names
@@ -289,6 +290,26 @@ def test_the_planted_rule_is_in_its_world_and_not_in_its_near_miss(condition: Co
     assert all(
         rule.rstrip("b") not in MATRIX[near].replace("[", "").replace("]", "").split() for near in worlds[1:]
     )
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE_FLEETS))
+async def test_opening_agents_adds_notes_at_most(name: str) -> None:
+    """A machine without Docker says so once somebody looks: that is a note, never silence and never a trouble."""
+    async with opened(name) as reader:
+        unopened = {finding.id for finding in (await reader.look(opens_agents=False)).flat()}
+        added = [f for f in (await reader.look()).flat() if f.id not in unopened]
+        assert {(f.rule, f.severity.label) for f in added} <= {("D08", "S4"), ("D09", "S4")}
+        without = {
+            f"{reader.world.deployment.workspaces[agent.workspace_id].name} {agent.name}"
+            for workspace in reader.world.deployment.live_workspaces()
+            for agent in workspace.agents
+            if agent.containers.failure == CONTAINERS_OFF and agent.status(reader.clock.now()) == "connected"
+        }
+        told = {
+            f"{f.subject.workspace.partition('/')[2]} {f.subject.agent}" for f in added if f.rule == "D08"
+        }
+        assert told == without
+        assert without
 
 
 @pytest.mark.parametrize("name", ["healthy", "calm"])
