@@ -18,9 +18,10 @@ from agentdash.present.pools import PoolView, pool_views, unhealthy
 from agentdash.present.verdicts import NOTHING_TOLD, Told, told_by
 from agentdash.record.acks import Acks, Standing, file_of
 from agentdash.state.store import State
-from agentdash.triage.diagnose import diagnose, look
+from agentdash.triage.diagnose import diagnose
 from agentdash.triage.facts import Facts
 from agentdash.triage.finding import Diagnosis, Finding
+from agentdash.triage.incremental import Incremental
 from agentdash.triage.memory import Memory
 from agentdash.triage.thresholds import Thresholds
 
@@ -57,11 +58,13 @@ class Eyes:
     def __init__(self, thresholds: Thresholds | None = None) -> None:
         self.thresholds = thresholds or Thresholds()
         self.memory = Memory()
+        self._judge = Incremental()
 
     def look(self, state: State, now: datetime) -> View:
         """Judge a state. One call at a time; safe in a thread, since all values are frozen."""
         facts = Facts(state, now, state.deployment, memory=self.memory, thresholds=self.thresholds)
-        diagnosis, self.memory = look(facts)
+        facts, diagnosis = self._judge.look(facts)
+        self.memory = facts.memory
         return view_of(facts, diagnosis)
 
     def glance(self, state: State, now: datetime) -> View:

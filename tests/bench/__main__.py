@@ -30,6 +30,7 @@ BENCHES = {
     "pane": Bench("Terminal: the emulator, and the pane under a flood", "tests.bench.pane"),
     "answers": Bench("Terminal: an echoed key, and ctrl+c in a flood", "tests.bench.answers"),
     "feed": Bench("Keeping 10,000 workspaces true", "tests.bench.feed"),
+    "judging": Bench("Judging 10,000 workspaces again", "tests.bench.judging"),
     "grid": Bench("The table alone: key to paint", "tests.bench.ui_grid", ("10000", "1000")),
     "log": Bench("The log alone: key to paint while lines arrive", "tests.bench.ui_log", ("20",)),
     "emulator": Bench(

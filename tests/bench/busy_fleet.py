@@ -64,13 +64,14 @@ async def _change(post: Post, fleet: list[Workspace], rate: int) -> None:
         due = int((loop.time() - began) * rate)
         for _ in range(min(due - done, rate)):
             number = rng.choice(worst if rng.random() < SEEN_SHARE else rest)
-            fleet[number] = changed = _changed(fleet[number], rng)
+            fleet[number] = changed = changed_workspace(fleet[number], rng)
             post([ev.WorkspacesRead((changed,), datetime.now(UTC), "watch")])
         done = due
         await asyncio.sleep(TICK_S if rate else 3600)
 
 
-def _changed(workspace: Workspace, rng: random.Random) -> Workspace:
+def changed_workspace(workspace: Workspace, rng: random.Random) -> Workspace:
+    """A workspace after something happened to its agent: mostly a new measurement, sometimes another state."""
     agent = workspace.agents[0]
     return replace(workspace, agents=(_changed_agent(agent, rng), *workspace.agents[1:]))
 
