@@ -21,6 +21,7 @@ from agentdash.local.host_records import AGENT_NAME, HostOptions, add_agent, add
 from agentdash.local.host_scripts import ScriptRoom, ScriptRunner
 from agentdash.local.processes import child_environment, login_shell
 from agentdash.local.pty_process import Program, PtyProcess, shell_argv
+from agentdash.local.pty_screen import ScreenTerminal, screen_command
 from agentdash.local.records import Agent, Build, Containers, Providers
 from agentdash.local.runtime import Runtime, ShellRequest
 
@@ -175,7 +176,7 @@ class Host:
             environment["LC_CTYPE"] = "C.UTF-8"
         return environment
 
-    async def _open_shell(self, request: ShellRequest) -> PtyProcess:
+    async def _open_shell(self, request: ShellRequest) -> PtyProcess | ScreenTerminal:
         argv = shell_argv(self._shell, request.command)
         if request.container:
             container = await self._engine.find(request.container)
@@ -185,6 +186,8 @@ class Host:
             argv += ["--env", "TERM=xterm-256color", container, *inner]
         directory = self._folder if self._folder.is_dir() else Path(self._home)
         program = Program(argv, self._environment(), str(directory))
+        if request.backend == "screen" and (screen := screen_command()) is not None:
+            return ScreenTerminal(program, screen)
         return await PtyProcess.start(program, request.rows, request.columns)
 
     # containers

@@ -16,7 +16,7 @@ from agentdash.local.auth import Credentials
 from agentdash.local.errors import NOT_FOUND, ApiError
 from agentdash.local.pages import error_page
 from agentdash.local.pty_scripted import ScriptedShell
-from agentdash.local.pty_sessions import PtyClient, Terminal
+from agentdash.local.pty_sessions import Input, PtyClient, Shared, Terminal
 from agentdash.local.records import Agent
 from agentdash.local.runtime import Runtime, ShellRequest, is_uuid, runtime_of
 from agentdash.local.streams import ACCEPT_FAILED, Close, RefusalError, Socket, first_of
@@ -82,9 +82,7 @@ async def _run_session(
     runtime.workspace_of(agent).last_used_at = runtime.deployment.now()
     copy = _Copy(runtime, agent, socket)
     try:
-        return await first_of(
-            copy.output(client), copy.input(session.terminal), _stop(runtime.stopping, socket)
-        )
+        return await first_of(copy.output(client), copy.input(client.input), _stop(runtime.stopping, socket))
     except ClientDisconnected:
         return None
     finally:
@@ -122,7 +120,7 @@ class _Copy:
             await self._runtime.stopping.wait()
         return Close()
 
-    async def input(self, terminal: Terminal) -> Close | None:
+    async def input(self, terminal: Input) -> Close | None:
         """Type what the client sends; data first, then the size (contract: pty.md §6)."""
         decoder = InputDecoder()
         while True:
@@ -151,7 +149,7 @@ class _Copy:
         return is_cut or is_lost or self._agent.is_unreachable
 
 
-async def _start_terminal(runtime: Runtime, agent: Agent, request: ShellRequest) -> Terminal:
+async def _start_terminal(runtime: Runtime, agent: Agent, request: ShellRequest) -> Terminal | Shared:
     workspace = runtime.workspace_of(agent)
     shell = runtime.shells.get(workspace.id)
     if shell is not None and agent.kind == "host":
@@ -206,12 +204,12 @@ def read_parameters(query_string: str) -> tuple[ShellRequest, str]:
     reconnect = _reconnect(values.get("reconnect", ()), faults)
     sizes = {name: _size(name, values.get(name, ()), faults) for name in ("height", "width")}
     texts = {name: _single(name, values.get(name, ()), faults) for name in ("container", "container_user")}
-    _single("backend_type", values.get("backend_type", ()), faults)
+    backend = _single("backend_type", values.get("backend_type", ()), faults)
     if faults:
         raise ApiError(400, "Invalid query parameters.", validations=faults)
     command = next(iter(values.get("command", ())), "")
     request = ShellRequest(
-        command, texts["container"], texts["container_user"], sizes["height"], sizes["width"]
+        command, texts["container"], texts["container_user"], sizes["height"], sizes["width"], backend
     )
     return request, reconnect
 

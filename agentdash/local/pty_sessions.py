@@ -1,4 +1,4 @@
-"""Terminal sessions by reconnect UUID: replay, several clients, timers (contract: pty.md §9, backend `buffered`)."""
+"""Terminal sessions by reconnect UUID: clients, timers, the replay of the backend `buffered` (contract: pty.md §9)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import psutil
 
@@ -18,16 +18,12 @@ MAX_MESSAGE = 32768
 IDLE_S = 300.0
 START_S = 30.0
 SLOW_CLIENT_S = 25.0
-_BACKLOG_HIGH = 48 * 1024
-_BACKLOG_LOW = 16 * 1024
+BACKLOG_HIGH = 48 * 1024
+BACKLOG_LOW = 16 * 1024
 
 
-class Terminal(Protocol):
-    """What runs in a session: a real program, or the pseudo shell of a scripted agent."""
-
-    def connect(self, on_output: Callable[[bytes], None], on_exit: Callable[[], None]) -> None:
-        """Begin; output and end are told from then on."""
-        ...
+class Input(Protocol):
+    """Where what a client sends goes."""
 
     async def write(self, data: bytes) -> None:
         """Type `data`."""
@@ -35,6 +31,14 @@ class Terminal(Protocol):
 
     def resize(self, rows: int, columns: int) -> None:
         """Set the size in cells."""
+        ...
+
+
+class Terminal(Input, Protocol):
+    """What runs in a session: a real program, or the pseudo shell of a scripted agent."""
+
+    def connect(self, on_output: Callable[[bytes], None], on_exit: Callable[[], None]) -> None:
+        """Begin; output and end are told from then on."""
         ...
 
     def pause(self) -> None:
@@ -54,6 +58,42 @@ class Terminal(Protocol):
         ...
 
 
+class Session(Protocol):
+    """What a reconnect UUID leads to."""
+
+    clients: set[PtyClient]
+    has_ended: bool
+
+    async def attach(self, rows: int, columns: int) -> PtyClient:
+        """A new client."""
+        ...
+
+    def detach(self, client: PtyClient) -> None:
+        """A client left."""
+        ...
+
+    def is_over(self) -> bool:
+        """Whether the program has ended; without clients nobody may have noticed."""
+        ...
+
+    async def end(self) -> None:
+        """End it now; clients are not told."""
+        ...
+
+    async def leave(self) -> Sequence[psutil.Process]:
+        """Clean up after its own end; returns processes that still run."""
+        ...
+
+
+@runtime_checkable
+class Shared(Protocol):
+    """A program whose session keeps its clients in a way of its own."""
+
+    def session(self, on_end: Callable[[], None]) -> Session:
+        """Begin; the end is told."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Seconds of a session without any client, of one before the first came, and of a client that takes nothing."""
@@ -64,9 +104,10 @@ class Limits:
 
 
 class PtyClient:
-    """The output side of one client: bytes wait here until its websocket takes them."""
+    """One client: output waits here until its websocket takes it; what it sends goes to `input`."""
 
-    def __init__(self, on_taken: Callable[[], None]) -> None:
+    def __init__(self, on_taken: Callable[[], None], to: Input) -> None:
+        self.input = to
         self._pending = bytearray()
         self._wake = asyncio.Event()
         self._has_ended = False
@@ -114,9 +155,9 @@ class PtySession:
         self._is_held = False
         terminal.connect(self._output, self._exit)
 
-    def attach(self, rows: int, columns: int) -> PtyClient:
+    async def attach(self, rows: int, columns: int) -> PtyClient:
         """A new client: it gets the replay first, then the terminal takes its size."""
-        client = PtyClient(self._taken)
+        client = PtyClient(self._taken, self.terminal)
         client.feed(bytes(self._ring))
         if self.has_ended:
             client.finish()
@@ -130,6 +171,18 @@ class PtySession:
         self.clients.discard(client)
         self._taken()
 
+    def is_over(self) -> bool:
+        """Never here: its end is noticed at once."""
+        return False
+
+    async def end(self) -> None:
+        """End the program now; clients are not told."""
+        await self.terminal.end()
+
+    async def leave(self) -> Sequence[psutil.Process]:
+        """Clean up after the program's own end; returns what it left running."""
+        return await self.terminal.leave()
+
     def finish(self) -> None:
         """Tell all clients that it is over; what they have not taken yet they still get."""
         self.has_ended = True
@@ -141,12 +194,12 @@ class PtySession:
         del self._ring[:-RING_SIZE]
         for client in self.clients:
             client.feed(data)
-        if any(client.backlog > _BACKLOG_HIGH for client in self.clients):
+        if any(client.backlog > BACKLOG_HIGH for client in self.clients):
             self._is_held = True
             self.terminal.pause()
 
     def _taken(self) -> None:
-        if self._is_held and all(client.backlog < _BACKLOG_LOW for client in self.clients):
+        if self._is_held and all(client.backlog < BACKLOG_LOW for client in self.clients):
             self._is_held = False
             self.terminal.resume()
 
@@ -165,7 +218,7 @@ class PtySessions:
     def __init__(self, clock: Clock, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self._clock = clock
-        self._sessions: dict[Key, PtySession] = {}
+        self._sessions: dict[Key, Session] = {}
         self._locks: dict[Key, asyncio.Lock] = {}
         self._timers: dict[Key, asyncio.Task[None]] = {}
         self._cleanups: set[asyncio.Task[None]] = set()
@@ -176,13 +229,13 @@ class PtySessions:
         """Live sessions."""
         return len(self._sessions)
 
-    def find(self, key: Key) -> PtySession | None:
+    def find(self, key: Key) -> Session | None:
         """The live session of that key."""
         return self._sessions.get(key)
 
     async def attach(
-        self, key: Key, start: Callable[[], Awaitable[Terminal]], rows: int, columns: int
-    ) -> tuple[PtySession, PtyClient]:
+        self, key: Key, start: Callable[[], Awaitable[Terminal | Shared]], rows: int, columns: int
+    ) -> tuple[Session, PtyClient]:
         """Attach to the session, made by `start` if there is none; of two at once the first makes it.
 
         Raises:
@@ -191,16 +244,23 @@ class PtySessions:
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             session = self._sessions.get(key)
+            if session is not None and session.is_over():
+                self._forget(key)
+                session = None
             if session is None:
-                session = PtySession(await start(), lambda: self._forget(key))
+                begun = await start()
+                if isinstance(begun, Shared):
+                    session = begun.session(lambda: self._forget(key))
+                else:
+                    session = PtySession(begun, lambda: self._forget(key))
                 if not session.has_ended:
                     self._sessions[key] = session
                     self._set_timer(key, self.limits.start_s)
-        client = session.attach(rows, columns)
+            client = await session.attach(rows, columns)
         self._cancel_timer(key)
         return session, client
 
-    def detach(self, key: Key, session: PtySession, client: PtyClient) -> None:
+    def detach(self, key: Key, session: Session, client: PtyClient) -> None:
         """A client left; the last one starts the idle timer."""
         session.detach(client)
         if not session.clients and self._sessions.get(key) is session:
@@ -225,9 +285,9 @@ class PtySessions:
         session = self._drop(key)
         if session is not None:
             self._cancel_timer(key)
-            await session.terminal.end()
+            await session.end()
 
-    def _drop(self, key: Key) -> PtySession | None:
+    def _drop(self, key: Key) -> Session | None:
         lock = self._locks.get(key)
         if lock is not None and not lock.locked():
             del self._locks[key]
@@ -241,8 +301,8 @@ class PtySessions:
             self._cleanups.add(task)
             task.add_done_callback(self._cleanups.discard)
 
-    async def _clean_up(self, session: PtySession) -> None:
-        self._leftovers.extend(await session.terminal.leave())
+    async def _clean_up(self, session: Session) -> None:
+        self._leftovers.extend(await session.leave())
 
     def _set_timer(self, key: Key, delay_s: float) -> None:
         self._cancel_timer(key)

@@ -13,14 +13,14 @@ from starlette.types import Scope
 from agentdash.local.auth import Gate
 from agentdash.local.errors import ApiError, agent_not_found, bad_uuid, not_found
 from agentdash.local.faults import FaultPlan
-from agentdash.local.pty_sessions import PtySessions, Terminal
+from agentdash.local.pty_sessions import PtySessions, Shared, Terminal
 from agentdash.local.records import Agent, Build, Deployment, User, Workspace
 from agentdash.local.revisions import LATEST, Revision
 from agentdash.local.rights import can
 
 STATE_KEY = "runtime"
 
-Shell = Callable[["ShellRequest"], Awaitable[Terminal]]
+Shell = Callable[["ShellRequest"], Awaitable[Terminal | Shared]]
 """Starts the program of a terminal session. Raises `OSError` when that fails."""
 
 
@@ -33,6 +33,8 @@ class ShellRequest:
     container_user: str
     rows: int
     columns: int
+    backend: str = ""
+    """Only `screen` by name brings GNU screen: empty is the same on machines with and without it."""
 
 
 @dataclass(slots=True)
