@@ -136,6 +136,7 @@ async def _ask(client: Client) -> tuple[list[Check], ExitCode]:
             await _reach(client, checks)
             await _login(client, checks)
             await _websocket(client, checks)
+            checks.append(await _updates(client))
         except ApiError as error:
             end: CliError = end_of(error)
             checks.append(Check("bad", "trouble", end.message, end.next_step))
@@ -213,3 +214,23 @@ async def _websocket(client: Client, checks: list[Check]) -> None:
         checks.append(Check("bad", "websocket", f"{error.title}: {error.detail}", step))
         return
     checks.append(Check("ok", "websocket", f"opened within {took * 1000:.0f} ms"))
+
+
+async def _updates(client: Client) -> Check:
+    """Whether one stream can tell of all workspaces (`fleet_source`)."""
+    from agentdash.api.errors import ApiError, RouteNotFound  # noqa: PLC0415
+    from agentdash.api.rpc import server_version  # noqa: PLC0415
+
+    else_ = "Workspaces are watched by a connection each"
+    try:
+        async with asyncio.timeout(HANDSHAKE_S):
+            version = await server_version(client)
+    except RouteNotFound as error:
+        return Check("note", "updates", error.next_step, else_)
+    except ApiError as error:
+        return Check("note", "updates", f"{error.title}: {error.detail}", else_)
+    except TimeoutError:
+        return Check("note", "updates", "the handshake did not end", else_)
+    return Check(
+        "ok", "updates", f"one stream can tell of all workspaces (RPC {version or 'of unknown version'})"
+    )

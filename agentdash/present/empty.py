@@ -71,8 +71,8 @@ def _away(agent: Agent) -> str:
 
 def _because(pane: str, what: str, problem: Problem, agent: Agent | None) -> str:
     if problem.kind in ("RouteNotFound", "ServerTooOld"):
-        _, came, since = problem.next_step.partition(" came with ")
-        if came:
+        _, _, since = problem.version_needed.partition(" came with ")
+        if since:
             return f"{what} would be here, which came with {since}"
         return f"{what} would be here: this server does not offer them; it is older than the feature."
     if pane == "devcontainers" and problem.status in (403, 404):

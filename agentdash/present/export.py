@@ -123,7 +123,7 @@ def agent_json(
         "containers": _containers_json(containers.value),
         "metadata": None if metadata.value is None else [_metadata_json(m) for m in metadata.value],
         "logs": None if logs is None else [_log_json(line, agent) for line in logs],
-        "unavailable": {name: p.title for name, p in problems.items() if p is not None},
+        "unavailable": {name: p.version_needed or p.title for name, p in problems.items() if p is not None},
     }
     return {
         "schema": SCHEMA,

@@ -44,6 +44,12 @@ class Problem:
     """HTTP status, where there was one."""
     request_id: str = ""
 
+    @property
+    def version_needed(self) -> str:
+        """The sentence that names the version of Coder it takes; "" unless an old server is the trouble."""
+        is_old = self.kind == "RouteNotFound" and " came with " in self.next_step
+        return self.next_step if is_old else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Fact(Generic[T]):

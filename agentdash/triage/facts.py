@@ -314,9 +314,9 @@ def why(fact: Fact[Any], what: str) -> str | None:
     """Why a fact cannot be used, in words; None if it can."""
     problem = fact.problem
     if fact.freshness is Freshness.REFUSED:
-        if problem is not None and " came with " in problem.next_step:
-            # An old server: the sentence names the version that it would need.
-            return f"{what}: {problem.next_step[:1].lower()}{problem.next_step[1:].rstrip('.')}"
+        if problem is not None and problem.version_needed:
+            needed = problem.version_needed
+            return f"{what}: {needed[:1].lower()}{needed[1:].rstrip('.')}"
         status = f"{problem.status} " if problem is not None and problem.status else ""
         title = problem.title if problem is not None else "refused"
         return f"{what}: {status}{title}"
