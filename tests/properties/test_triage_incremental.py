@@ -30,6 +30,9 @@ from tests.unit.triage import (
     test_triage_scripts,
     test_triage_surroundings,
 )
+from tests.unit.triage.builders import facts as facts_of
+from tests.unit.triage.builders import rules_of
+from tests.unit.triage.test_triage_groups import of_version
 
 SLOW = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -264,3 +267,36 @@ def test_what_did_not_change_is_not_judged_anew() -> None:
     later = replace(facts, now=facts.now + timedelta(seconds=2), memory=judged.memory)
     _, second = judge.look(later)
     assert [id(f) for f in second.findings] == [id(f) for f in first.findings]
+
+
+def _judged_with(both: Both, facts: Facts, workspace: Workspace) -> Facts:
+    """The same facts with one workspace another, looked at."""
+    state = facts.state
+    facts = replace(facts, state=replace(state, workspaces=state.workspaces.set(workspace.id, workspace)))
+    both.look(facts)
+    return facts
+
+
+def test_a_start_is_no_longer_slow_once_the_others_are_as_slow() -> None:
+    facts = CASES["S12"].fires()
+    both = Both(facts.memory)
+    both.look(facts)
+    for n in range(6):
+        (agent,) = facts.state.workspaces[f"o{n}"].agents
+        slower = replace(agent, ready_at=NOW - timedelta(seconds=4800))
+        facts = _judged_with(both, facts, replace(facts.state.workspaces[f"o{n}"], agents=(slower,)))
+    assert "S12" in rules_of(CASES["S12"].fires())
+    assert "S12" not in rules_of(facts)
+
+
+def test_a_group_grows_and_ends_with_its_members() -> None:
+    bad = [of_version(n, "v31", is_broken=n != 0) for n in range(6)]
+    good = [of_version(100 + n, "v30", is_broken=False) for n in range(8)]
+    facts = facts_of(*bad, *good, pool=0)
+    both = Both(facts.memory)
+    both.look(facts)
+    for is_broken in (True, False):
+        for n in range(6):
+            facts = _judged_with(both, facts, of_version(n, "v31", is_broken=is_broken))
+    for n in range(6):
+        facts = _judged_with(both, facts, of_version(n, "v30" if n % 2 else "v31", is_broken=True))
