@@ -27,6 +27,8 @@ SLOWER = 1.5
 """A step is named as slower when it is beyond the p95 and took so many times the median."""
 LEAST_S = 5.0
 """Seconds lost below which nothing is named: nobody waits for them."""
+LEAST_AXIS_S = 0.001
+"""A start shorter than this is drawn as if it took so long."""
 _BEFORE_AGENT = ("queue", "build", *STAGES)
 
 
@@ -181,7 +183,7 @@ def step_lines(fall: Waterfall, width: int, glyphs: Glyphs = UNICODE) -> tuple[C
     room -= (USUAL_WIDTH + 2) if has_usual else 0
     room -= notes + 1 if notes and room - notes >= 20 else 0
     room = max(8, room)
-    total = fall.axis_s or 1.0
+    total = max(LEAST_AXIS_S, fall.axis_s)
     return tuple(_line(step, total, room, labels, glyphs, has_usual=has_usual) for step in fall.steps)
 
 
@@ -236,12 +238,12 @@ def _drawn(step: Step, total: float, width: int, glyphs: Glyphs) -> tuple[str, l
     spans = [Span(start, end, _tone(step))]
     if usual is None:
         return text, spans
-    limit = start + int(usual.p95_s / total * width)
+    limit = start + int(min(usual.p95_s, MAX_AXIS_S) / total * width)
     if step.is_slow and bar.kind == "well":
         # What is usual recedes: the eye goes to what is too much.
         spans = [Span(start, min(limit, end), Tone.DIM), Span(min(limit, end), end, Tone.WARN)]
     for seconds, sign in ((usual.p95_s, glyphs.limit), (usual.median_s, glyphs.tick)):
-        at = start + int(seconds / total * width)
+        at = start + int(min(seconds, MAX_AXIS_S) / total * width)
         if at < width:
             text = text[:at] + sign + text[at + 1 :]
             spans.append(Span(at, at + 1, Tone.PLAIN))
@@ -304,7 +306,7 @@ def short_bars(
         room: Cells there are.
     """
     steps = _gathered(fall.steps)
-    total = max(axis_s or 0.0, fall.total_s) or 1.0
+    total = max(LEAST_AXIS_S, axis_s or 0.0, fall.total_s)
     for most in range(len(steps), 0, -1):
         kept = sorted(steps, key=_weight)[-most:]
         shown = [s for s in steps if s in kept]

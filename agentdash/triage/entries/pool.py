@@ -105,10 +105,8 @@ ENTRIES = (
             "the agent never connected",
         ),
         (
-            (
-                "read the log of the failing script in {template}, correct it there, then free the slot",
-                "coder delete {ws}",
-            ),
+            ("read the log of the failing script, and correct it in {template}", "coder logs {ws}"),
+            ("free the slot: a new one is made", "coder delete {ws}"),
             ("or park it for study: a stopped prebuild is left alone", "coder stop {ws}"),
         ),
         thresholds=("prebuild_ready_s", "slow_factor"),
