@@ -21,7 +21,7 @@ from agentdash.ui import judging, themes
 from agentdash.ui.colourless import Colourless
 from agentdash.ui.exit_signals import restore_on_signals
 from agentdash.ui.front import Front
-from agentdash.ui.keygate import KeyGate, is_letter_in_line
+from agentdash.ui.keygate import KeyGate, is_cursor_key, is_letter_in_line
 from agentdash.ui.screens.opening import OpeningScreen
 from agentdash.ui.screens.view import View
 from agentdash.ui.session import Connect, Refusal, Session
@@ -339,20 +339,27 @@ class AgentDash(App[int], inherit_bindings=False):
         await super().on_event(event)
 
     def _stays(self, key: events.Key) -> bool:
-        """Whether a key cannot move the focus: a letter of a line, or what a shell takes."""
-        screen = self.screen
-        if isinstance(screen, View) and screen.scope_of(self.focused) == "shell":
-            return self.context.keys.find("shell", key.key) is None
-        return is_letter_in_line(self, key)
+        """Whether a key cannot move the focus: a letter of a line, what a shell takes, a step of the cursor."""
+        screen, focused = self.screen, self.focused
+        if not isinstance(screen, View) or isinstance(focused, Input):
+            return is_letter_in_line(self, key)
+        scope = screen.scope_of(focused)
+        if self._action_of(scope, key) is not None:
+            return False
+        return scope == "shell" or is_cursor_key(focused, key.key)
+
+    def _action_of(self, scope: str, key: events.Key) -> Action | None:
+        found = self.context.keys.find(scope, key.key)
+        if found is None and key.character and key.character != key.key:
+            found = self.context.keys.find(scope, key.character)
+        return found
 
     async def on_key(self, event: events.Key) -> None:
         """What no widget took becomes an action of the place that has the focus."""
         screen = self.screen
         if not isinstance(screen, View) or isinstance(self.focused, Input):
             return  # a dialog or an input line has keys of its own, which Textual looks up after this
-        action = self.context.keys.find(screen.scope_of(self.focused), event.key)
-        if action is None and event.character and event.character != event.key:
-            action = self.context.keys.find(screen.scope_of(self.focused), event.character)
+        action = self._action_of(screen.scope_of(self.focused), event)
         if action is not None:
             event.stop()
             event.prevent_default()

@@ -14,10 +14,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from typing import Any
 
 from textual import events
 from textual.app import App
+from textual.binding import Binding
 from textual.message_pump import MessagePump
 from textual.widget import Widget
 from textual.widgets import Input
@@ -126,3 +128,18 @@ class KeyGate:
 def is_letter_in_line(app: App[Any], key: events.Key) -> bool:
     """Whether a key is a letter that goes into an input line, where the focus stays."""
     return key.is_printable and isinstance(app.focused, Input)
+
+
+def is_cursor_key(widget: Widget | None, key: str) -> bool:
+    """Whether a key moves the cursor within a widget: held down it comes thirty times a second."""
+    return widget is not None and key in _cursor_keys(type(widget))
+
+
+@cache
+def _cursor_keys(kind: type[Widget]) -> frozenset[str]:
+    found: set[str] = set()
+    for base in kind.__mro__:
+        for binding in vars(base).get("BINDINGS", ()):
+            if isinstance(binding, Binding) and binding.action.startswith("move"):
+                found.update(name.strip() for name in binding.key.split(","))
+    return frozenset(found)

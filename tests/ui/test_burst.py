@@ -6,7 +6,9 @@ from textual import events
 from textual.command import CommandPalette
 from textual.widgets import Input
 
+from agentdash.actions.target import Target
 from agentdash.feed.shells import ShellState
+from agentdash.ui.keygate import is_cursor_key
 from agentdash.ui.screens.agent import AgentScreen
 from agentdash.ui.screens.prebuilds import PrebuildsScreen
 from agentdash.ui.widgets.help import Help
@@ -122,3 +124,20 @@ async def test_what_is_typed_with_the_key_of_a_shell_goes_to_the_shell() -> None
         burst(it, "q", "ctrl+right_square_bracket", "question_mark")
         await it.until(lambda: isinstance(it.app.screen, Help))
         assert it.lines.last.typed == ["q"]
+
+
+async def test_steps_of_the_cursor_come_before_what_hits_its_row() -> None:
+    async with desk(*(workspace(f"w{at}", f"go-{at}") for at in range(6))) as it:
+        burst(it, "down", "down", "down", "R", "right", "enter")
+        await it.until(lambda: it.ran)
+        assert it.ran == [("restart", (Target("w3/main"),))]
+
+
+async def test_a_row_of_steps_waits_for_nothing() -> None:
+    async with desk(HERE, broken()) as it:
+        assert is_cursor_key(it.app.focused, "down")
+        assert is_cursor_key(it.app.focused, "G")
+        assert not is_cursor_key(it.app.focused, "enter")
+        assert not is_cursor_key(None, "down")
+        burst(it, "down", "up", "down")
+        await it.until(lambda: it.fleet.grid.cursor_key == it.fleet.grid.visible_keys[1])
