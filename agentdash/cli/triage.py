@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from agentdash.cli import output
-from agentdash.cli.connect import end_of, load_settings, make_client, need_login, opened
+from agentdash.cli.connect import end_of, load_settings, make_client, need_login, opened, stored_token
 from agentdash.cli.judging import thresholds_of
 from agentdash.cli.output import CliError, ExitCode
 
@@ -51,7 +51,7 @@ def run(call: Call) -> int:
         is_ascii=settings.ascii or "utf" not in (sys.stdout.encoding or "").lower(),
     )
     need_login(settings)
-    client = _client(settings, dict(call.environ), watch)
+    client = _client(call, settings, watch)
     every_s = options.every if options.watch else None
     return asyncio.run(watch.run(client, every_s))
 
@@ -65,11 +65,11 @@ def _query(text: str) -> Query:
         raise CliError(f"the filter cannot be understood: {error}", ExitCode.USAGE) from None
 
 
-def _client(settings: Settings, environ: dict[str, str], watch: Watch) -> Client:
+def _client(call: Call, settings: Settings, watch: Watch) -> Client:
     from agentdash.config.errors import ConfigError  # noqa: PLC0415
 
     try:
-        return make_client(settings, environ, watch.answered)
+        return make_client(settings, dict(call.environ), watch.answered, stored_token(call, settings))
     except ConfigError as error:
         raise CliError(str(error), ExitCode.USAGE) from None
 
