@@ -15,7 +15,7 @@ from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.metadata import metadata_state
 from agentdash.present.scripts import script_lines, scripts_state
 from agentdash.present.tables import Line, PaneHead
-from agentdash.present.times import freshness, stream_words
+from agentdash.present.times import freshness, is_loading, stream_words
 from agentdash.state.detail import AgentDetail
 from agentdash.state.freshness import Fact
 from agentdash.state.model import Timings
@@ -54,7 +54,14 @@ def pane_heads(
     detail = state.details.get(agent.id) or AgentDetail(agent.id)
     read = row_freshness(state, row.workspace.id, now)
     history = state.history.get(row.key, ())
-    lines = script_lines(agent, detail.timings.value, now, history=history, glyphs=glyphs)
+    lines = script_lines(
+        agent,
+        detail.timings.value,
+        now,
+        history=history,
+        is_loading=is_loading(detail.timings),
+        glyphs=glyphs,
+    )
     book = state.logs.get(agent.id)
     count = len(book) if book is not None else 0
     ports = len(detail.ports.value or ())

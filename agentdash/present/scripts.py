@@ -31,6 +31,7 @@ def script_lines(
     now: datetime,
     *,
     history: Sequence[Transition] = (),
+    is_loading: bool = False,
     glyphs: Glyphs = UNICODE,
 ) -> tuple[Line, ...]:
     """Rows of the Scripts pane. Entries that stand for a devcontainer are not scripts and are left out.
@@ -40,10 +41,11 @@ def script_lines(
         timings: Timings of its build: durations, and on servers before 2.33 the only results.
         now: Server time.
         history: Transitions of the agent's row: tells a second start from the first.
+        is_loading: Whether the timings are still being read, which may tell what the agent does not.
         glyphs: Set of signs.
     """
     lines = [
-        _line(agent, script, timings, now, history=history, glyphs=glyphs)
+        _line(agent, script, timings, now, history=history, is_loading=is_loading, glyphs=glyphs)
         for script in agent.scripts
         if not script.is_devcontainer
     ]
@@ -85,6 +87,7 @@ def _line(
     now: datetime,
     *,
     history: Sequence[Transition],
+    is_loading: bool,
     glyphs: Glyphs,
 ) -> Line:
     timing = _timing(agent, script, timings)
@@ -94,6 +97,8 @@ def _line(
         status = timing.status
         result = script_result(Script("", "", "", status=timing.status, exit_code=timing.exit_code))
     kind = script_kind(agent, script, status, history)
+    if kind == "unknown" and status is None and is_loading:
+        kind, result = "off", UNICODE.ellipsis
     tone = Tone.DIM if kind in ("well", "off") else Tone.PLAIN
     if kind == "moving" and is_running(agent, script, history):
         began = start_began(agent, history)
@@ -120,6 +125,8 @@ def _elapsed(began: datetime, now: datetime) -> Cell:
 def _result(script: Script, kind: Kind, result: str) -> Cell:
     if kind == "unknown" and not result:
         return Cell("not told", Tone.DIM)
+    if kind == "off" and result:
+        return Cell(result, Tone.DIM)
     if kind == "off":
         return Cell(script.cron, Tone.DIM) if script.cron else Cell("not run yet", Tone.DIM)
     return Cell(result, _tone(kind))

@@ -210,6 +210,11 @@ def _stale(at: datetime | None, retry_at: datetime | None, problem: Problem | No
     return Cell(text, Tone.WARN)
 
 
+def is_loading(fact: Fact[Any]) -> bool:
+    """Whether a fact has not been answered yet."""
+    return fact.freshness in (Freshness.UNKNOWN, Freshness.LOADING) and fact.problem is None
+
+
 def stream_words(stream: Stream | None, now: datetime) -> Cell:
     """State of a stream, for a border: `live`, `connecting…`, `retry in 4 s`, or why it stopped."""
     if stream is None:

@@ -9,6 +9,7 @@ from textual import on
 from agentdash.present.describe import empty_place
 from agentdash.present.scripts import HEADS, script_key, script_lines
 from agentdash.present.tables import Line
+from agentdash.present.times import is_loading
 from agentdash.state.model import Script
 from agentdash.ui.panes.base import TablePane
 from agentdash.ui.panes.view import AgentView
@@ -24,8 +25,14 @@ class ScriptsPane(TablePane):
 
     def lines(self, view: AgentView) -> Sequence[Line]:
         """One row a script."""
+        timings = view.detail.timings
         return script_lines(
-            view.agent, view.detail.timings.value, view.now, history=view.history, glyphs=view.glyphs
+            view.agent,
+            timings.value,
+            view.now,
+            history=view.history,
+            is_loading=is_loading(timings),
+            glyphs=view.glyphs,
         )
 
     def empty(self, view: AgentView) -> str:

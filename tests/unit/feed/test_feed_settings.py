@@ -11,10 +11,12 @@ def test_the_numbers_are_those_of_the_settings() -> None:
         intervals=Intervals(trouble_s=20, refresh_s=15, ports_s=7, pools_s=50, server_s=60),
         sweep=Sweep(bytes_per_s=50_000, pages_per_minute=10),
         watch_cap=3,
+        fleet_source="tailnet",
     )
     numbers = feed_settings(wanted)
     assert (numbers.trouble_interval_s, numbers.reread_s, numbers.ports_s) == (20, 15, 7)
     assert (numbers.prebuilds_interval_s, numbers.watch_cap, numbers.account_s) == (50, 3, 60)
+    assert numbers.fleet_source == "tailnet"
     assert (numbers.sweep_bytes_per_s, numbers.sweep_pages_per_minute) == (50_000, 10)
 
 

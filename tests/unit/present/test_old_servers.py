@@ -46,6 +46,12 @@ def test_a_result_that_nobody_tells(lifecycle: str, timings: Timings | None, res
     assert (line.cells[3].text, line.kind) == (result, kind)
 
 
+def test_a_result_that_may_still_come_is_not_said_to_be_untold() -> None:
+    agent = make_agent(scripts=(make_script("tools", status=None, exit_code=None),))
+    (line,) = script_lines(agent, None, NOW, is_loading=True)
+    assert (line.cells[3].text, line.kind) == ("…", "off")
+
+
 @pytest.mark.parametrize(
     ("has_result", "words"), [(False, "results need Coder 2.17"), (True, "read just now")]
 )
