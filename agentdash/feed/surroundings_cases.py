@@ -95,6 +95,8 @@ class Cases:
                 if workspace.is_prebuild:
                     pools.add(workspace.build.template_version_id)
             found += [ask for ask in entry.asks if ask.from_ is None or ask.from_ <= now]
+            if entry.asks and workspace.build.transition == "stop":
+                found += _of_start_before(entry, state)
         self._known = fresh
         for rows in good.values():
             newest = nlargest(self._settings.baseline_builds, rows, key=lambda row: row[:2])
@@ -115,6 +117,19 @@ class _Known:
     workspace: Workspace
     asks: tuple[Ask, ...]
     good_at: datetime | None
+
+
+def _of_start_before(entry: _Known, state: State) -> Iterator[Ask]:
+    """Timings of the start before a stop: those of its stop scripts are among them (contract: fleet.md §5)."""
+    ask = next((ask for ask in entry.asks if ask.kind == "builds"), None)
+    builds = state.deployment.builds.get(entry.workspace.id)
+    if ask is None or builds is None or entry.workspace.build.job.status != "succeeded":
+        return
+    number = entry.workspace.build.number
+    for build in builds.value or ():
+        if build.transition == "start" and build.number < number:
+            yield replace(ask, kind="timings", subject=build.id, mark=build.id, urgency=2)
+            return
 
 
 def with_shown(wanted: list[Ask], state: State, visible: frozenset[str]) -> list[Ask]:
@@ -178,7 +193,8 @@ def _asks(workspace: Workspace, now: datetime, settings: FeedSettings) -> Iterat
         mark = build.template_version_id
         yield replace(base, kind="parameters", subject=build.id, mark=mark, urgency=1)
     if job.status == "succeeded" and build.transition != "start" and _within(at, now, STOPPED_LATELY):
-        yield timings
+        # Its stop scripts are told with the start that they belong to, which its builds name.
+        yield replace(base, urgency=2)
     if workspace.agents_are_previous:
         return
     calm = True

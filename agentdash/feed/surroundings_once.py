@@ -211,8 +211,13 @@ class _Once:
     async def cases(self) -> None:
         """What there is to know of single workspaces, the most telling first."""
         ctx = self._ctx
-        wanted = Cases(ctx.settings).wanted(ctx.state(), ctx.server_now())
-        await self._each(partial(self._case, ask) for ask in in_turn(wanted, {})[:CASES_AT_MOST])
+        asked: set[tuple[str, str]] = set()
+        # What some answers tell is asked about in turn.
+        for _ in range(2):
+            wanted = Cases(ctx.settings).wanted(ctx.state(), ctx.server_now())
+            new = [ask for ask in in_turn(wanted, {}) if ask.key not in asked][: CASES_AT_MOST - len(asked)]
+            asked |= {ask.key for ask in new}
+            await self._each(partial(self._case, ask) for ask in new)
 
     async def _case(self, ask: Ask) -> None:
         if self._trouble is not None:

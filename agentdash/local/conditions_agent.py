@@ -192,6 +192,29 @@ def _stop_script_fails(stage: Stage) -> None:
     stage.wait(60)
 
 
+def _stops_with(stage: Stage, status: str) -> None:
+    stop = ScriptPlan(
+        "Sync back",
+        (("error", "rsync: connection unexpectedly closed"),),
+        0.3,
+        12,
+        status,
+        run_on_start=False,
+        run_on_stop=True,
+    )
+    workspace = stage.workspace(plain(scripts=(PLAIN_SCRIPT, stop)))
+    stage.build(workspace, "stop")
+    stage.wait(60)
+
+
+def _stop_script_failed(stage: Stage) -> None:
+    _stops_with(stage, "exit_failure")
+
+
+def _stop_script_ended_well(stage: Stage) -> None:
+    _stops_with(stage, "ok")
+
+
 def _waits_for_unit(stage: Stage) -> None:
     line = ("info", "coder exp sync: waiting for unit 'git-clone' to complete")
     stage.workspace(plain(scripts=(replace(_ENDLESS, lines=(line,)),)), wait_s=1500)
@@ -323,6 +346,7 @@ AGENT_CONDITIONS = (
     Condition(
         "S09", "Stop script failed or timed out", _stop_script_fails, _start_script_fails_stop_script_does_not
     ),
+    Condition("S09b", "Stopped, and the stop script failed", _stop_script_failed, _stop_script_ended_well),
     Condition("S10", "Waiting for another unit", _waits_for_unit, _waits_for_unit_a_moment),
     Condition("S11", "Connected and starting, not one log line", _no_log_line, _no_log_line_yet),
     Condition("S12", "Slower than usual", _slower, _a_little_slower),

@@ -123,6 +123,11 @@ class Around:
         fact: Fact[Timings] | None = self._get("deployment.timings", self._workspace.build.id)
         return None if fact is None else fact.value
 
+    def timings_of(self, build_id: str) -> Timings | None:
+        """Timings of an earlier build of it, if they were read."""
+        fact: Fact[Timings] | None = self._get("deployment.timings", build_id)
+        return None if fact is None else fact.value
+
     def build_lines(self) -> tuple[LogLine, ...] | None:
         """The last lines of its latest build's log; None if it was not read."""
         lines: tuple[LogLine, ...] | None = self._ask("build_lines", self._workspace.build.id)

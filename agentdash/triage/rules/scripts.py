@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentdash.state.model import Script
+from agentdash.state.model import Script, Timing
 from agentdash.triage.cases import AgentCase, Outcome, PoolCase, WorkspaceCase
 from agentdash.triage.claims import Claim
 from agentdash.triage.clock import ago, known, older, span_s, within, words
@@ -26,6 +26,10 @@ from agentdash.triage.rules.running import (
 from agentdash.triage.starts import is_last_run, is_second_start, start_began
 from agentdash.triage.verdict import script_result
 
+_STOPPED_BADLY = frozenset({"shutdown_error", "shutdown_timeout"})
+_BAD_RESULTS = frozenset({"exit_failure", "timed_out", "pipes_left_open"})
+STOPPED_LATELY_S = 3600.0
+"""What an agent said last when it was stopped longer ago is no news."""
 _EXIT = {
     126: "exit 126: the file is not executable",
     127: "exit 127: a program was not found",
@@ -290,18 +294,33 @@ def stop_failed(case: AgentCase) -> Outcome:
 
 @workspace_rule("S09")
 def stop_failed_by_timings(case: WorkspaceCase) -> Outcome:
-    """The build's timings name a stop script that did not end well."""
-    timings = case.facts.timings()
-    if timings is None:
+    """A stop script did not end well, by the timings of the start it belongs to, or by the agent's last word."""
+    is_told = not case.workspace.agents_are_previous and any(
+        a.lifecycle in _STOPPED_BADLY for a in case.roots
+    )
+    if is_told:
         return
-    bad = [
-        t
-        for t in timings.scripts
-        if t.stage == "stop" and t.status in ("exit_failure", "timed_out", "pipes_left_open")
-    ]
-    if bad and not any(a.lifecycle in ("shutdown_error", "shutdown_timeout") for a in case.workspace.agents):
+    bad = [t for t in _script_timings(case) if t.stage == "stop" and t.status in _BAD_RESULTS]
+    if bad:
         proofs = [Evidence(t.ended_at, f"{t.name}: {t.status}", "timings: stop") for t in bad[:3]]
         yield case.find("S09", suspect=bad[0].name, evidence=proofs)
+        return
+    last = [a for a in case.roots if a.lifecycle in _STOPPED_BADLY]
+    is_late = within(case.job.completed_at, case.now, STOPPED_LATELY_S)
+    if last and case.workspace.agents_are_previous and case.build.transition == "stop" and is_late:
+        proofs = [Evidence(None, f"{a.name} said {a.lifecycle}", "agents of the build before") for a in last]
+        yield case.find("S09", since=case.job.completed_at, evidence=proofs)
+
+
+def _script_timings(case: WorkspaceCase) -> tuple[Timing, ...]:
+    """Timings of scripts of the latest build, and where that is a stop of the start before it."""
+    read = [case.facts.timings()]
+    if case.build.transition == "stop":
+        number = case.build.number
+        starts = (b for b in case.facts.builds() or () if b.transition == "start" and b.number < number)
+        start = next(starts, None)
+        read.append(None if start is None else case.facts.timings_of(start.id))
+    return tuple(timing for timings in read if timings is not None for timing in timings.scripts)
 
 
 @agent_rule("S10", statuses=("connected",), lifecycles=("starting",))

@@ -14,7 +14,8 @@ from agentdash.feed import surroundings
 from agentdash.feed.surroundings import WorkspaceQuestions
 from agentdash.feed.surroundings_cases import Ask, Cases, in_turn, with_shown
 from agentdash.state import events as ev
-from agentdash.state.deployment import BuildSummary, LogTail
+from agentdash.state.deployment import BuildSummary, LogTail, summary_of
+from agentdash.state.deployment_events import BuildsRead
 from agentdash.state.freshness import Freshness
 from agentdash.state.model import PREBUILDS_USER_ID, Agent, Job, LogLine, Script, Workspace
 from tests.unit.feed.fakes import NOON, World, a_build, a_workspace, an_agent, lines
@@ -99,9 +100,20 @@ def test_a_queued_build_has_no_log() -> None:
     assert kinds(asking(), a_workspace(build=a_build(status="pending", job=a_job("pending")))) == set()
 
 
-def test_a_stop_of_a_moment_ago_has_timings_of_its_scripts() -> None:
-    build = a_build(status="stopped", transition="stop", job=a_job())
-    assert kinds(asking(), a_workspace(build=build, agents=())) == {"timings"}
+def test_a_stop_of_a_moment_ago_has_timings_of_its_scripts_with_the_start_before() -> None:
+    build = a_build(status="stopped", transition="stop", job=a_job(), number=2)
+    world = asking()
+    assert kinds(world, a_workspace(build=build, agents=())) == {"builds"}
+    before = (
+        summary_of(build),
+        BuildSummary("start", build.workspace_id, 1, "start", "running", "succeeded"),
+    )
+    world.store.apply([BuildsRead(build.workspace_id, before, NOON)])
+    wanted = Cases(world.settings).wanted(world.state, NOON)
+    assert {(ask.kind, ask.subject) for ask in wanted} == {
+        ("builds", build.workspace_id),
+        ("timings", "start"),
+    }
 
 
 def test_agents_of_the_build_before_are_not_asked_about() -> None:

@@ -176,6 +176,8 @@ MATRIX: dict[str, str] = {
     "s08-near": "",
     "s09": "A12 ada/dev › main [S09]",
     "s09-near": "S03 ada/dev › main",
+    "s09b": "S09 ada/dev",
+    "s09b-near": "",
     "s10": "S10 ada/dev › main [D09 S01]",
     "s10-near": "D09 ada/dev › main",
     "s11": "S11 ada/dev › main [D09]",
