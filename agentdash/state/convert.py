@@ -247,7 +247,7 @@ def agent(
         directory=_name(raw.directory),
         expanded_directory=_name(raw.expanded_directory),
         instance_id=_name(raw.instance_id),
-        connection_timeout_s=raw.connection_timeout_seconds,
+        connection_timeout_s=-1 if raw.connection_timeout_seconds is None else raw.connection_timeout_seconds,
         troubleshooting_url=_name(raw.troubleshooting_url),
         startup_script_behavior=_name(raw.startup_script_behavior),
         subsystems=words(raw.subsystems),

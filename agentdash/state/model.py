@@ -210,6 +210,7 @@ class Agent:
     expanded_directory: str = ""
     instance_id: str = ""
     connection_timeout_s: int = 0
+    """0 = the template has switched it off; negative = not told."""
     troubleshooting_url: str = ""
     startup_script_behavior: str = ""
     subsystems: tuple[str, ...] = ()

@@ -169,7 +169,8 @@ class Agent(Wire):
     )
     apps: Items[App] = ()
     latency: Table[Latency] = Field(default_factory=dict)
-    connection_timeout_seconds: Int = 0
+    connection_timeout_seconds: NullableInt = None
+    """0 = the template has switched it off."""
     troubleshooting_url: Str = ""
     subsystems: WordOrWords = Field((), validation_alias=AliasChoices("subsystems", "subsystem"))
     health: Maybe[AgentHealth] = None

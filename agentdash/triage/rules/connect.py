@@ -101,7 +101,7 @@ def slow_to_connect(case: AgentCase) -> Outcome:
         or _is_sibling_fault(case)
     ):
         return
-    if agent.connection_timeout_s <= 0 and older(agent.created_at, case.now, case.limits.no_timeout_s):
+    if agent.connection_timeout_s == 0 and older(agent.created_at, case.now, case.limits.no_timeout_s):
         return
     usual = case.usual(f"connect:{agent.name}")
     is_late = older(agent.created_at, case.now, case.limits.connect_warn_s)

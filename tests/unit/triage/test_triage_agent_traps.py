@@ -7,6 +7,9 @@ from datetime import timedelta
 import pytest
 from immutables import Map
 
+from agentdash.api import schema
+from agentdash.api.schema import from_python
+from agentdash.state import convert
 from tests.unit.triage.builders import (
     ORG,
     Agent,
@@ -146,3 +149,20 @@ def test_a_refusal_for_haste_counts_wherever_it_is_said() -> None:
     )
     assert rules_of(facts(workspace(agent()), builds=Map({"w1": hasty}))) == {"V03"}
     assert rules_of(facts(workspace(agent()), jobs=Map({ORG: hasty}))) == {"V03"}
+
+
+def test_a_limit_that_is_not_told_is_not_one_that_was_switched_off() -> None:
+    raw = from_python(schema.Agent, {"id": "a", "name": "main", "status": "connecting"}).value
+    told = convert.agent(raw, "w1").connection_timeout_s
+    slow = {
+        "status": "connecting",
+        "lifecycle": "created",
+        "created_at": before(4000),
+        "first_connected_at": None,
+        "last_connected_at": None,
+        "started_at": None,
+        "ready_at": None,
+        "latency": (),
+    }
+    assert rules_of(facts(workspace(agent(connection_timeout_s=0, **slow)))) == {"A03"}
+    assert rules_of(facts(workspace(agent(connection_timeout_s=told, **slow)))) == {"A01"}
