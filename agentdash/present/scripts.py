@@ -66,8 +66,7 @@ def script_kind(agent: Agent, script: Script, status: str | None, history: Seque
     if status == "ok":
         return "well"
     if status is None:
-        # Servers before 2.17 tell no results, and those before 2.33 not those of later starts.
-        return "unknown" if script.run_on_start and agent.lifecycle in STARTED else "off"
+        return "off"
     return "moving" if status == "pipes_left_open" else "unknown"
 
 
@@ -97,8 +96,8 @@ def _line(
         status = timing.status
         result = script_result(Script("", "", "", status=timing.status, exit_code=timing.exit_code))
     kind = script_kind(agent, script, status, history)
-    if kind == "unknown" and status is None and is_loading:
-        kind, result = "off", UNICODE.ellipsis
+    if kind == "off" and script.run_on_start and _is_untold(agent, timings):
+        kind, result = ("off", UNICODE.ellipsis) if is_loading else ("unknown", "")
     tone = Tone.DIM if kind in ("well", "off") else Tone.PLAIN
     if kind == "moving" and is_running(agent, script, history):
         began = start_began(agent, history)
@@ -115,6 +114,12 @@ def _line(
         glyphs.cell(Cell(time.text, Tone.DIM) if tone is Tone.DIM else time),
     )
     return Line(script_key(script), cells, kind)
+
+
+def _is_untold(agent: Agent, timings: Timings | None) -> bool:
+    """Whether the start scripts have run and nobody tells how: servers before 2.17, and before 2.33 after a second start."""
+    is_told = any(script.status for script in agent.scripts) or bool(timings is not None and timings.scripts)
+    return agent.lifecycle in STARTED and not is_told
 
 
 def _elapsed(began: datetime, now: datetime) -> Cell:

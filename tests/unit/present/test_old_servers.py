@@ -46,6 +46,22 @@ def test_a_result_that_nobody_tells(lifecycle: str, timings: Timings | None, res
     assert (line.cells[3].text, line.kind) == (result, kind)
 
 
+def test_where_other_results_are_told_one_that_is_missing_has_not_come() -> None:
+    scripts = (make_script("tools"), make_script("hangs", status=None, exit_code=None))
+    lines = script_lines(make_agent(lifecycle="start_timeout", scripts=scripts), None, NOW)
+    assert {line.cells[1].text: line.cells[3].text for line in lines} == {
+        "tools": "ok",
+        "hangs": "not run yet",
+    }
+    measured = Timings("b1", scripts=(Timing("start", "tools", NOW, NOW, status="ok"),))
+    untold = tuple(make_script(name, status=None, exit_code=None) for name in ("tools", "hangs"))
+    lines = script_lines(make_agent(lifecycle="start_timeout", scripts=untold), measured, NOW)
+    assert {line.cells[1].text: line.cells[3].text for line in lines} == {
+        "tools": "ok",
+        "hangs": "not run yet",
+    }
+
+
 def test_a_result_that_may_still_come_is_not_said_to_be_untold() -> None:
     agent = make_agent(scripts=(make_script("tools", status=None, exit_code=None),))
     (line,) = script_lines(agent, None, NOW, is_loading=True)
