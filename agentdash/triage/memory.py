@@ -21,6 +21,7 @@ from agentdash.triage.pools import Pool
 
 RESTARTS_KEPT = 12
 CUTS_KEPT = 30
+REFUSALS_KEPT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class Memory:
     open_streams: Map[str, datetime] = field(default_factory=Map)
     """Streams that were live, and since when."""
     cuts: tuple[Cut, ...] = ()
+    refusals: Map[str, tuple[int, datetime]] = field(default_factory=Map)
+    """Streams that were refused, with the status and since when, as long as none has come about."""
     unanswered: Map[str, tuple[str, ...]] = field(default_factory=Map)
     """Agent key → questions in a row that dialled it in vain, each told apart by its next try and its request id."""
 
@@ -106,8 +109,22 @@ def remember(
         errors=_errors(memory, state),
         open_streams=Map({s.id: s.since for s in state.streams.values() if s.state is StreamState.LIVE}),
         cuts=(*memory.cuts, *_new_cuts(memory, state, now))[-CUTS_KEPT:],
+        refusals=refusals(memory.refusals, state),
         unanswered=_unanswered(memory, state),
     )
+
+
+def refusals(old: Map[str, tuple[int, datetime]], state: State) -> Map[str, tuple[int, datetime]]:
+    """Streams refused so far; none as soon as one has come about."""
+    streams = list(state.streams.values())
+    if any(s.state is StreamState.LIVE or s.reconnects for s in streams):
+        return Map()
+    found = {
+        s.id: (s.problem.status, s.since)
+        for s in streams
+        if s.state is StreamState.RETRYING and s.problem is not None and s.problem.status is not None
+    }
+    return old.update(found) if len(old) < REFUSALS_KEPT else old
 
 
 def is_short(pool: Pool) -> bool:

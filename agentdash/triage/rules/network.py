@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from agentdash.state.freshness import StreamState
 from agentdash.triage.cases import AgentCase, Case, Outcome
 from agentdash.triage.census import STOPPING
 from agentdash.triage.clock import older, words
 from agentdash.triage.finding import Confidence, Evidence, Severity, Subject
-from agentdash.triage.memory import is_unanswered
+from agentdash.triage.memory import is_unanswered, refusals
 from agentdash.triage.rules.registry import agent_rule, deployment_rule
 from agentdash.triage.rules.running import connected_since
 
@@ -74,22 +73,16 @@ def websockets_broken(case: Case) -> Outcome:
     state = case.facts.state
     if state.server.problem is not None or state.server.reached_at is None:
         return
-    streams = list(state.streams.values())
-    if any(s.state is StreamState.LIVE or s.reconnects for s in streams):
-        return
-    refused = [
-        s
-        for s in streams
-        if s.state is StreamState.RETRYING and s.problem is not None and s.problem.status in REFUSED_UPGRADE
-    ]
+    found = refusals(case.facts.memory.refusals, state).values()
+    refused = [(status, since) for status, since in found if status in REFUSED_UPGRADE]
     if len(refused) < 2:
         return
-    counts = Counter(s.problem.status for s in refused if s.problem is not None)
+    counts = Counter(status for status, _ in refused)
     said = ", ".join(f"{status} × {n}" for status, n in counts.most_common(3))
     yield case.find(
         "N04",
         subject=Subject("deployment", "websockets"),
-        since=min(s.since for s in refused),
+        since=min(since for _, since in refused),
         evidence=[
             Evidence(None, f"upgrades answered with {said}", "streams"),
             Evidence(None, "ordinary requests are answered", "requests"),

@@ -62,6 +62,19 @@ async def test_streams(name: str) -> None:
         assert told(found, reader.world) == [row for row in MATRIX[name].split(", ") if row]
 
 
+async def test_refused_streams_are_remembered_where_nobody_wants_one() -> None:
+    """On a screen without rows there are no streams, and the proxy is as it was."""
+    async with opened("n04") as reader:
+        await reader.look()
+        reader.store.apply([ev.ServerAnswered(reader.clock.now(), SERVER_VERSION, 0.0, 0.01)])
+        Streams(reader).go_on()
+        reader.judge()
+        reader.store.apply([ev.StreamForgotten(stream_id) for stream_id in reader.store.state.streams])
+        assert told(reader.judge(), reader.world) == ["N04 deployment"]
+        reader.store.apply([ev.StreamChanged("watch:x", StreamState.LIVE, reader.clock.now())])
+        assert told(reader.judge(), reader.world) == []
+
+
 class Streams:
     """What a client that keeps its streams open meets: they are refused or cut as the world's faults say."""
 
