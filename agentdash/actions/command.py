@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from agentdash.actions import pools
 from agentdash.actions.action import Action
 from agentdash.actions.target import Found, Target, resolve
-from agentdash.state.store import State
+from agentdash.state.state import State
 
 COMMANDS_SHOWN = 3
 _API = 'curl -X {method} -H "Coder-Session-Token: $CODER_SESSION_TOKEN" "$CODER_URL/api/v2{path}"'

@@ -15,7 +15,7 @@ from agentdash.actions.action import Action, Danger
 from agentdash.actions.command import joined_commands
 from agentdash.actions.target import Found, Target, resolve
 from agentdash.state.model import User, Workspace
-from agentdash.state.store import State
+from agentdash.state.state import State
 
 READ_ONLY = "Read-only mode: nothing is changed from here."
 UNKNOWN = "It is no longer there."

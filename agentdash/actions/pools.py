@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentdash.actions.action import Action
 from agentdash.actions.target import Target
-from agentdash.state.store import State
+from agentdash.state.state import State
 
 POOLS = Target("")
 """What such an action hits: it needs no selection."""

@@ -24,7 +24,7 @@ from agentdash.api.errors import ApiError
 from agentdash.state import convert
 from agentdash.state.events import ActionChanged, Event, FactFailed, FactLoading, NodeRead
 from agentdash.state.model import ActionRecord, Build
-from agentdash.state.store import State
+from agentdash.state.state import State
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agentdash.actions.action import Action
 from agentdash.state.model import Agent, Devcontainer, Workspace
-from agentdash.state.store import State
+from agentdash.state.state import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agentdash.present.glyphs import Glyphs
     from agentdash.present.verdicts import Told
     from agentdash.state.model import Agent, LogLine, Workspace
-    from agentdash.state.store import State
+    from agentdash.state.state import State
 
 
 def run(call: Call) -> int:

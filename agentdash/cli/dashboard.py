@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from agentdash.feed.supervisor import Feed
     from agentdash.local.handover import LocalChild
     from agentdash.state.events import Event
-    from agentdash.state.store import State
+    from agentdash.state.state import State
     from agentdash.ui.context import Context
     from agentdash.ui.front import Opening
     from agentdash.ui.session import Connect, Post, Session

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agentdash.cli.main import Call
     from agentdash.present.verdicts import Told
     from agentdash.state.query import Query
-    from agentdash.state.store import State
+    from agentdash.state.state import State
     from agentdash.state.views import Row
     from agentdash.triage.verdict import Verdict
 

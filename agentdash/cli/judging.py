@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from agentdash.config.settings import Settings
     from agentdash.present.verdicts import Told
-    from agentdash.state.store import State
+    from agentdash.state.state import State
     from agentdash.triage.thresholds import Thresholds
 
 

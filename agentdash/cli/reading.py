@@ -19,7 +19,8 @@ from agentdash.feed.surroundings_once import read_around
 from agentdash.state import convert
 from agentdash.state import events as ev
 from agentdash.state.model import Agent, LogLine, Workspace
-from agentdash.state.store import State, Store
+from agentdash.state.state import State
+from agentdash.state.store import Store
 
 PAGE = 100
 PAGES_AT_MOST = 1000

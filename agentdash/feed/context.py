@@ -15,7 +15,7 @@ from agentdash.feed.source import Source
 from agentdash.state import convert
 from agentdash.state import events as ev
 from agentdash.state.freshness import Problem
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.wire.backoff import Backoff
 
 OFFSET_NOISE_S = 2.0

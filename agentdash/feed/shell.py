@@ -12,7 +12,7 @@ from agentdash.feed.clock import Clock
 from agentdash.feed.shell_session import Session
 from agentdash.feed.shell_size import rows_drawn_on
 from agentdash.feed.shell_status import Lines, ShellState, Status, Target
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.term.emulator import Emulator
 
 FOREIGN_AFTER_S = 2.0

@@ -23,7 +23,7 @@ from agentdash.feed.shell_status import (
     Status,
     Target,
 )
-from agentdash.state.store import State
+from agentdash.state.state import State
 
 __all__ = ["POLL_S", "USAGE_S", "Lines", "OpenLine", "Shell", "ShellState", "Shells", "Status", "Target"]
 

@@ -20,7 +20,7 @@ from agentdash.feed.tasks import Tasks
 from agentdash.feed.updates import Updates
 from agentdash.feed.watches import Watches
 from agentdash.state import events as ev
-from agentdash.state.store import State
+from agentdash.state.state import State
 
 
 class Feed:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from agentdash.feed.settings import FeedSettings
 from agentdash.state.model import PREBUILDS_USER_ID, Agent, Script, Workspace
-from agentdash.state.store import State
+from agentdash.state.state import State
 
 Kind = Literal["builds", "timings", "build_logs", "agent_logs", "parameters"]
 

@@ -18,7 +18,7 @@ from agentdash.feed.surroundings_cases import Ask, Cases, in_turn
 from agentdash.feed.surroundings_topics import Part, Topic, Topics
 from agentdash.state import convert
 from agentdash.state import events as ev
-from agentdash.state.store import State
+from agentdash.state.state import State
 
 Job = Callable[[], Awaitable[object]]
 

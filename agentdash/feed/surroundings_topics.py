@@ -10,7 +10,7 @@ from agentdash.feed.context import Context
 from agentdash.state import deployment_events as ev
 from agentdash.state.deployment import ProvisionerJob, Template
 from agentdash.state.model import Workspace
-from agentdash.state.store import State
+from agentdash.state.state import State
 
 PRESETS_AT_MOST = 200
 """Versions whose presets are read: those of templates that have workspaces come first."""

@@ -17,7 +17,7 @@ from agentdash.feed.sightings import Sightings
 from agentdash.feed.source import OwnersWanted, OwnerUpdate
 from agentdash.feed.streams import End, GiveUp, KeptStream, TryAgain, problem_of
 from agentdash.feed.tasks import Tasks
-from agentdash.state.store import State
+from agentdash.state.state import State
 
 UPDATES = "updates"
 """Id of the stream and of its task."""

@@ -11,7 +11,7 @@ from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.health import rtt_words
 from agentdash.present.times import age_word, clock, countdown
 from agentdash.state.freshness import Freshness, StreamState
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.state.views import Row
 from agentdash.triage.verdict import Verdict
 

@@ -6,10 +6,10 @@ from agentdash.state.model import Build
 
 _PARTICIPLES = {"start": "started", "stop": "stopped", "delete": "deleted"}
 _ENDS = {
-    "pending": "{transition} queued",
-    "canceling": "{transition} being cancelled",
-    "canceled": "{transition} cancelled",
-    "failed": "{transition} failed",
+    "pending": "queued",
+    "canceling": "being cancelled",
+    "canceled": "cancelled",
+    "failed": "failed",
 }
 
 
@@ -21,6 +21,8 @@ def build_words(build: Build) -> str:
     status = build.status
     if status in ("running", "stopped", "deleted"):
         words = _PARTICIPLES.get(build.transition, status)
+    elif status in _ENDS:
+        words = f"{build.transition} {_ENDS[status]}"
     else:
-        words = _ENDS.get(status, status).format(transition=build.transition)
+        words = status
     return f"#{build.number} {words}".strip()

@@ -14,7 +14,7 @@ from agentdash.present.nextstep import next_step
 from agentdash.present.shares import first_line
 from agentdash.present.times import moment
 from agentdash.state.model import Agent, Transition
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.state.views import Row
 from agentdash.triage.finding import Evidence as Proof
 from agentdash.triage.finding import Group

@@ -29,7 +29,7 @@ from agentdash.state.model import (
     Transition,
     Workspace,
 )
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.state.views import Row, rows_of
 from agentdash.triage.verdict import Verdict, verdict
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from agentdash.state.query import Query, Subject, Term
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.triage.finding import Finding, Group
 
 _WITHOUT_WORKSPACE: dict[str, Callable[[Finding], str]] = {

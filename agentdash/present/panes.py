@@ -19,7 +19,7 @@ from agentdash.present.times import freshness, is_loading, stream_words
 from agentdash.state.detail import AgentDetail
 from agentdash.state.freshness import Fact
 from agentdash.state.model import Timings
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.state.views import Row
 from agentdash.triage.verdict import Kind, Verdict
 

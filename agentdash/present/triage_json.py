@@ -14,7 +14,7 @@ from importlib import resources
 from typing import Any
 
 from agentdash.present.export import server_json
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.triage.finding import CannotKnow, Diagnosis, Evidence, Finding, Group, Step, Subject
 
 SCHEMA = 1

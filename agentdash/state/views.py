@@ -12,7 +12,7 @@ from typing import Any
 
 from agentdash.state.model import Agent, Workspace
 from agentdash.state.query import Query, Subject
-from agentdash.state.store import State
+from agentdash.state.state import State
 
 SortKey = Callable[[Workspace, Agent | None], Any]
 """Gives a value to sort by; None sorts last whichever way."""

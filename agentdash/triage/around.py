@@ -17,7 +17,7 @@ from agentdash.state.deployment import BuildSummary, LogTail, PrebuildsConfig, P
 from agentdash.state.detail import AgentDetail
 from agentdash.state.freshness import Fact
 from agentdash.state.model import LogLine, Timings, Transition, Workspace
-from agentdash.state.store import Seen
+from agentdash.state.state import Seen
 from agentdash.triage.baseline import Figures
 from agentdash.triage.claims import Claim, claim_of
 from agentdash.triage.clock import Moment, Validity

@@ -23,7 +23,7 @@ from agentdash.state.deployment import (
 from agentdash.state.freshness import Fact, Freshness
 from agentdash.state.logs import LogBook
 from agentdash.state.model import PREBUILDS_USER_ID, LogLine, Transition, Workspace
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.triage.baseline import SPARE, Baseline, Figures, Start, learn
 from agentdash.triage.census import Census
 from agentdash.triage.claims import Claim, claim_of

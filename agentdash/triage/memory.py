@@ -15,7 +15,7 @@ from immutables import Map
 
 from agentdash.state.freshness import Fact, Freshness, StreamState
 from agentdash.state.model import Workspace
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.triage.clock import age_s
 from agentdash.triage.pools import Pool
 

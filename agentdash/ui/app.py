@@ -31,7 +31,7 @@ from agentdash.ui.views import screen_at, view_named
 if TYPE_CHECKING:
     from agentdash.state.events import Event
     from agentdash.state.model import ActionRecord
-    from agentdash.state.store import Changes
+    from agentdash.state.state import Changes
     from agentdash.ui.context import Context
 
 log = logging.getLogger(__name__)

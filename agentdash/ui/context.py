@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from agentdash.config.settings import Settings
 from agentdash.present.glyphs import Glyphs
-from agentdash.state.store import State, Store
+from agentdash.state.state import State
+from agentdash.state.store import Store
 from agentdash.ui.fleet_rows import FleetRows
 from agentdash.ui.keys import KeyTable
 from agentdash.ui.widgets.glyphs import Signs

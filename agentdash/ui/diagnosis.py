@@ -17,7 +17,7 @@ from agentdash.present.findings import Item, items_of, need_a_person
 from agentdash.present.pools import PoolView, pool_views, unhealthy
 from agentdash.present.verdicts import NOTHING_TOLD, Told, told_by
 from agentdash.record.acks import Acks, Standing, file_of
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.triage.diagnose import diagnose
 from agentdash.triage.facts import Facts
 from agentdash.triage.finding import Diagnosis, Finding

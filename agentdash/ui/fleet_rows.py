@@ -14,7 +14,7 @@ from datetime import datetime
 
 from agentdash.present.verdicts import NOTHING_TOLD, Told
 from agentdash.state.query import Query, parse
-from agentdash.state.store import Changes, Seen, State
+from agentdash.state.state import Changes, Seen, State
 from agentdash.state.views import Row, SortKey, filtered, rows_of
 from agentdash.triage.finding import Finding, Group, Severity
 from agentdash.triage.verdict import Verdict, verdict

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from agentdash.feed.shells import Shells
     from agentdash.feed.supervisor import Feed
     from agentdash.state.events import Event
-    from agentdash.state.store import State
+    from agentdash.state.state import State
 
 
 async def _nothing() -> None:

@@ -16,7 +16,7 @@ from agentdash.local.render import workspace_json
 from agentdash.state import convert
 from agentdash.state import events as ev
 from agentdash.state.model import Agent, Workspace
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.ui.app import AgentDash
 from agentdash.ui.session import Session
 from tests.bench.fleet_server import made_fleet

@@ -22,7 +22,7 @@ from agentdash.cli.connect import load_settings
 from agentdash.cli.dashboard import make_context, session_opener
 from agentdash.cli.main import Call
 from agentdash.state.model import Agent, Workspace
-from agentdash.state.store import Changes
+from agentdash.state.state import Changes
 from agentdash.ui.app import AgentDash
 
 

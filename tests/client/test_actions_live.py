@@ -21,7 +21,8 @@ from agentdash.local.server import Served
 from agentdash.state import events as ev
 from agentdash.state.freshness import StreamState
 from agentdash.state.model import ActionRecord
-from agentdash.state.store import State, Store
+from agentdash.state.state import State
+from agentdash.state.store import Store
 from tests.conftest import the_agent
 
 

@@ -19,7 +19,8 @@ from agentdash.local.server import Served, ServerOptions
 from agentdash.state import events as ev
 from agentdash.state.freshness import Freshness, StreamState
 from agentdash.state.model import agent_key
-from agentdash.state.store import State, Store
+from agentdash.state.state import State
+from agentdash.state.store import Store
 from tests.conftest import Serve, add_start_build, the_agent
 
 

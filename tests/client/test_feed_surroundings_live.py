@@ -26,7 +26,8 @@ from agentdash.local.worlds import open_world
 from agentdash.state import events as ev
 from agentdash.state.deployment import PrebuildsConfig
 from agentdash.state.freshness import Fact, Freshness
-from agentdash.state.store import State, Store
+from agentdash.state.state import State
+from agentdash.state.store import Store
 from tests.conftest import Serve
 
 DIALS = re.compile(r"/(listening-ports|containers|pty|coordinate|watch\w*)")

@@ -34,7 +34,7 @@ from agentdash.state.model import (
     User,
     Workspace,
 )
-from agentdash.state.store import Seen, State
+from agentdash.state.state import Seen, State
 from agentdash.triage.facts import Facts
 from agentdash.triage.memory import Memory
 from tests.unit.model_factory import NOW, before, make_agent, make_build, make_job, make_workspace

@@ -16,7 +16,7 @@ from immutables import Map
 from agentdash.state.deployment import Deployment
 from agentdash.state.logs import LogBook
 from agentdash.state.model import Agent, LogLine, Transition, Workspace
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.triage.diagnose import look
 from agentdash.triage.facts import Facts
 from agentdash.triage.incremental import Incremental

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from immutables import Map
 
 from agentdash.state.deployment import Deployment
-from agentdash.state.store import Seen
+from agentdash.state.state import Seen
 from agentdash.triage.clock import known
 from agentdash.triage.diagnose import diagnose, diagnose_workspace, look
 from agentdash.triage.facts import Facts

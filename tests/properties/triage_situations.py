@@ -51,7 +51,7 @@ from agentdash.state.model import (
     Workspace,
     agent_key,
 )
-from agentdash.state.store import Seen, State
+from agentdash.state.state import Seen, State
 from agentdash.triage.facts import Facts
 from agentdash.triage.memory import Cut, Held, Memory, Starts
 

@@ -21,7 +21,8 @@ from agentdash.present import glyphs as words
 from agentdash.present.columns import haystack
 from agentdash.state import events as ev
 from agentdash.state.model import ActionRecord, Agent, RegionLatency, Role, User, Workspace, agent_key
-from agentdash.state.store import State, Store
+from agentdash.state.state import State
+from agentdash.state.store import Store
 from agentdash.ui.app import AgentDash
 from agentdash.ui.context import Context
 from agentdash.ui.fleet_rows import FleetRows

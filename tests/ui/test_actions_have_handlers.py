@@ -12,7 +12,7 @@ import pytest
 from agentdash.actions.action import PARENTS, Action
 from agentdash.actions.registry import REGISTRY
 from agentdash.actions.run import Runner
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.ui import panes, screens
 from agentdash.ui.app import AgentDash
 from agentdash.ui.context import utc_now

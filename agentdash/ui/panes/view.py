@@ -9,7 +9,7 @@ from datetime import datetime
 from agentdash.present.glyphs import Glyphs
 from agentdash.state.detail import AgentDetail
 from agentdash.state.model import Agent, Transition, Workspace
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.state.views import Row
 from agentdash.triage.finding import Finding, Group
 from agentdash.triage.verdict import Verdict

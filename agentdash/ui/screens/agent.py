@@ -13,7 +13,7 @@ from textual.widget import Widget
 from agentdash.actions.target import Target
 from agentdash.present.cells import Cell, Tone
 from agentdash.present.describe import NAMES, agent_title, pane_heads
-from agentdash.state.store import Changes
+from agentdash.state.state import Changes
 from agentdash.text.width import cell_width
 from agentdash.ui.context import Context
 from agentdash.ui.panes.apps import AppsPane

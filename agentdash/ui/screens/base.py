@@ -21,7 +21,7 @@ from agentdash.present.nextstep import enter_command, locator
 from agentdash.present.times import moment
 from agentdash.state.events import Event
 from agentdash.state.model import ActionRecord, Agent, Workspace
-from agentdash.state.store import Changes
+from agentdash.state.state import Changes
 from agentdash.text.safe import clean
 from agentdash.ui import themes
 from agentdash.ui.bars import key_word, view_cells

@@ -14,7 +14,7 @@ from agentdash.present.describe import empty_place
 from agentdash.present.logline import LEVELS, Sources
 from agentdash.present.times import stream_words
 from agentdash.state.logs import LogBook
-from agentdash.state.store import Changes
+from agentdash.state.state import Changes
 from agentdash.ui.book import BookSource
 from agentdash.ui.context import Context
 from agentdash.ui.logkeys import LogKeys

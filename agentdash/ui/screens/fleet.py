@@ -14,7 +14,7 @@ from agentdash.present.columns import COLUMNS, Column, columns_of, default_colum
 from agentdash.present.describe import empty_fleet, evidence
 from agentdash.present.times import ago
 from agentdash.state.query import QueryError
-from agentdash.state.store import Changes
+from agentdash.state.state import Changes
 from agentdash.ui.context import Context
 from agentdash.ui.fleet_rows import keys_of_workspaces
 from agentdash.ui.screens.base import BaseScreen

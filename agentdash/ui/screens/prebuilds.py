@@ -26,7 +26,7 @@ from agentdash.present.pools import (
 from agentdash.present.tables import Head
 from agentdash.present.waterfall import regression, step_lines, total_words
 from agentdash.state.freshness import Freshness
-from agentdash.state.store import Changes
+from agentdash.state.state import Changes
 from agentdash.triage.finding import Finding, Severity
 from agentdash.ui.context import Context
 from agentdash.ui.explain import explain_sections

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from agentdash.feed.shells import Shell
 from agentdash.present.cells import Cell, Tone
 from agentdash.present.times import age
-from agentdash.state.store import Changes
+from agentdash.state.state import Changes
 from agentdash.text.safe import clean
 from agentdash.ui.panes.terminal_words import kind_of
 from agentdash.ui.screens.base import BaseScreen

@@ -22,7 +22,7 @@ from agentdash.present.findings import (
     subject_words,
 )
 from agentdash.state.query import Query, QueryError, parse
-from agentdash.state.store import Changes
+from agentdash.state.state import Changes
 from agentdash.triage.finding import Finding, Group, Severity
 from agentdash.ui.context import Context
 from agentdash.ui.diagnosis import standing

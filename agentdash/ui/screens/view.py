@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from agentdash.actions.action import Action
     from agentdash.state.model import ActionRecord
-    from agentdash.state.store import Changes
+    from agentdash.state.state import Changes
 
 
 class View(Screen[Any], inherit_bindings=False):

@@ -18,7 +18,8 @@ from agentdash.state.model import (
     Workspace,
     agent_key,
 )
-from agentdash.state.store import State, Store
+from agentdash.state.state import State
+from agentdash.state.store import Store
 
 NOON = datetime(2026, 8, 22, 12, 0, tzinfo=UTC)
 ADA = User("u1", "ada")

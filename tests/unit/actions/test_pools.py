@@ -13,7 +13,8 @@ from agentdash.state import events as ev
 from agentdash.state.deployment import PrebuildsSettings
 from agentdash.state.deployment_events import PrebuildsSettingsRead
 from agentdash.state.model import User
-from agentdash.state.store import State, Store
+from agentdash.state.state import State
+from agentdash.state.store import Store
 from tests.unit.actions.known import ADA, NOON, OWNER
 from tests.unit.actions.test_run import Bench
 

@@ -16,7 +16,7 @@ from agentdash.config.load import load
 from agentdash.config.settings import Settings
 from agentdash.local.handover import HandoverError
 from agentdash.present.glyphs import ASCII
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.ui.session import Refusal
 from agentdash.ui.widgets.glyphs import ASCII as ASCII_SIGNS
 

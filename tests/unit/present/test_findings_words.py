@@ -26,7 +26,7 @@ from agentdash.present.findings import (
 )
 from agentdash.present.glyphs import ASCII
 from agentdash.state.query import parse
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.triage.finding import (
     CannotKnow,
     Confidence,

@@ -6,7 +6,7 @@ from typing import Any
 
 from agentdash.present.verdicts import NOTHING_TOLD, Told, told_by
 from agentdash.state.model import Agent, Workspace
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.state.views import Row, rows_of
 from agentdash.triage.baseline import Baseline, Figures
 from agentdash.triage.facts import Facts

@@ -26,7 +26,8 @@ from agentdash.state.model import (
     User,
     Workspace,
 )
-from agentdash.state.store import ACTIONS_KEPT, Changes, State, Store
+from agentdash.state.state import Changes, State
+from agentdash.state.store import ACTIONS_KEPT, Store
 from tests.unit.model_factory import NOW, make_agent, make_build, make_job, make_line, make_workspace
 
 TROUBLE = Problem("ServerError", "Server error")

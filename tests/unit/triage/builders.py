@@ -50,7 +50,7 @@ from agentdash.state.model import (
     User,
     Workspace,
 )
-from agentdash.state.store import Seen, State
+from agentdash.state.state import Seen, State
 from agentdash.triage.diagnose import diagnose
 from agentdash.triage.facts import Facts
 from agentdash.triage.finding import Diagnosis, Finding

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from immutables import Map
 
-from agentdash.state.store import Seen
+from agentdash.state.state import Seen
 from agentdash.triage.diagnose import diagnose
 from tests.unit.triage.builders import (
     NOW,

@@ -9,7 +9,7 @@ from immutables import Map
 
 from agentdash.state.deployment import Deployment
 from agentdash.state.model import Server
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.triage.catalogue import CATALOGUE, NOT_SHOWN, WITHOUT_FINDING
 from agentdash.triage.diagnose import diagnose
 from agentdash.triage.facts import Facts

@@ -12,7 +12,7 @@ from typing import Any
 
 from immutables import Map
 
-from agentdash.state.store import State
+from agentdash.state.state import State
 from agentdash.ui import diagnosis
 from agentdash.ui.diagnosis import Eyes, Judge, standing
 from tests.unit.triage import builders as b

@@ -14,7 +14,8 @@ from agentdash.present.verdicts import Told
 from agentdash.state import events as ev
 from agentdash.state.model import Agent, RegionLatency, Workspace
 from agentdash.state.query import QueryError
-from agentdash.state.store import Changes, Store
+from agentdash.state.state import Changes
+from agentdash.state.store import Store
 from agentdash.triage.finding import Confidence, Finding, Severity, Subject
 from agentdash.ui.diagnosis import Eyes
 from agentdash.ui.fleet_rows import FleetRows, keys_of_workspaces
