@@ -144,9 +144,13 @@ class Program:
         """Processor seconds of the program alone."""
         return _cpu_s(self.process.pid)
 
-    def queued_s(self) -> float:
+    def queued_s(self, *, with_children: bool = False) -> float:
         """Seconds its threads could have run and had no processor: what neighbours on the machine cost it."""
-        return sum(int(line.split()[1]) for line in _schedules(self.process.pid)) / 1e9
+        queued_ns = 0
+        for pid in _tree(self.process.pid) if with_children else [self.process.pid]:
+            with suppress(OSError):
+                queued_ns += sum(int(line.split()[1]) for line in _schedules(pid))
+        return queued_ns / 1e9
 
 
 def _cpu_s(pid: int) -> float:

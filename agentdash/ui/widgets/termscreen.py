@@ -67,6 +67,7 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
         self._is_stale = True
         self._painter = RowPainter()
         self._direct = Direct(self)
+        self._has_ground = False
         self._marks: tuple[tuple[Mark, RichStyle], ...] = ()
         self._marks_key: object = None
         self._cursor_row = -1
@@ -175,8 +176,17 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
             if start < stop:
                 self._looks[y] = look
                 regions.append(Region(start, y, stop - start, 1))
-        if regions and not self._direct.paint(regions):
+        if regions and not self._paint_directly(regions):
             self.refresh(*regions)
+
+    def _paint_directly(self, regions: list[Region]) -> bool:
+        """Paint now, if nothing is in the way; the colours are looked up once for all rows."""
+        self._painter.use(self._ground())
+        self._has_ground = True
+        try:
+            return self._direct.paint(regions)
+        finally:
+            self._has_ground = False
 
     def _move(self, now: list[Look]) -> bool:
         """Have the terminal move its lines, if the picture has scrolled."""
@@ -239,7 +249,8 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
             self._is_stale = False
             if self.emulator is not None:
                 self._cursor_row = self.emulator.cursor.y
-        self._painter.use(self._ground())
+        if not self._has_ground:
+            self._painter.use(self._ground())
         strips = [self.render_line(y) for y in crop.line_range]
         start, stop = crop.column_span
         return (
