@@ -121,7 +121,8 @@ class AgentDash(App[int], inherit_bindings=False):
             return
         self.context.feed, self.context.shells = session.feed, session.shells
         for screen in self._views.values():
-            screen.session_opened()
+            if screen.is_mounted:  # one that is not yet looks for the feed when it is
+                screen.session_opened()
         try:
             await session.feed.run()
         finally:
@@ -226,6 +227,9 @@ class AgentDash(App[int], inherit_bindings=False):
                 screen.time_passed(touched)
 
     def _screens(self) -> list[View]:
+        """Those that can be told something: none while the program ends and takes them apart."""
+        if not self.is_running:
+            return []
         found = list(self._views.values())
         found += [s for s in self.screen_stack if isinstance(s, View) and s not in found]
         return found

@@ -18,6 +18,7 @@ from tests.unit.model_factory import make_build
         ("start", "canceled", "#7 start cancelled"),
         ("delete", "deleted", "#7 deleted"),
         ("start", "newer than this program", "#7 newer than this program"),
+        ("start", "{", "#7 {"),
         ("", "", "#7"),
     ],
 )
