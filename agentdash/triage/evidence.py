@@ -123,7 +123,11 @@ class Telling:
 
 
 def telling_line(
-    lines: Sequence[LogLine], *, until: datetime | None = None, exit_code: int | None = None
+    lines: Sequence[LogLine],
+    *,
+    until: datetime | None = None,
+    exit_code: int | None = None,
+    is_sure: bool = True,
 ) -> Telling | None:
     """The line that matters, read backwards from the failure.
 
@@ -131,6 +135,7 @@ def telling_line(
         lines: Lines of one source in their order.
         until: When the failure was noticed, if the log goes on after it.
         exit_code: Of the script: some lines explain some codes.
+        is_sure: Whether it is known to have failed: then its last line stands where none sounds bad.
     """
     read = [ln for ln in lines if until is None or ln.at is None or ln.at <= until]
     read = [ln for ln in read[-400:] if not _NOISE.search(ln.text)][-NEAR:]
@@ -146,7 +151,8 @@ def telling_line(
         if not _NPM_CODE.search(ln.text)
     ]
     first_hand = [ln for ln in bad if not _ECHO.search(ln.text)]
-    return Telling((first_hand or bad or read)[-1], "")
+    said = first_hand or bad or (read if is_sure else [])
+    return Telling(said[-1], "") if said else None
 
 
 def _by_sign(read: Sequence[LogLine], exit_code: int | None) -> Telling | None:

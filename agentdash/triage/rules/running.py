@@ -36,7 +36,7 @@ def start_limit_s(case: AgentCase) -> float:
 
 def unfinished(case: AgentCase) -> list[Script]:
     """Start scripts without a result of this start; after a restart of the agent old results do not count."""
-    scripts = [s for s in case.agent.scripts if s.run_on_start and not s.is_devcontainer]
+    scripts = [as_started(case, s) for s in case.agent.scripts if s.run_on_start and not s.is_devcontainer]
     if not is_second_start(case.agent, case.agent_history):
         return [s for s in scripts if s.status is None]
     began = start_began(case.agent, case.agent_history)
@@ -69,11 +69,13 @@ def failed_scripts(case: AgentCase, status: str) -> list[Script]:
 
 
 def as_started(case: AgentCase, script: Script) -> Script:
-    """A script with the result of its start: where it has a schedule too, its own is that of its last run.
+    """A script with the result of its start.
 
-    The timings keep the first run (contract: triage.md S08).
+    Where it has a schedule too, its own is that of its last run, and before 2.33 it has none; the timings keep the first
+    run (contract: triage.md S08, changes.md §4.1).
     """
-    timings = case.facts.timings() if script.cron and script.run_on_start else None
+    is_wanted = script.run_on_start and (bool(script.cron) or script.status is None)
+    timings = case.facts.timings() if is_wanted else None
     if timings is None or is_second_start(case.agent, case.agent_history):
         return script
     for timing in timings.scripts:
@@ -86,6 +88,17 @@ def telling(case: AgentCase, script: Script) -> Telling | None:
     """The line of a script's log that matters."""
     lines = case.lines_of(script)
     return telling_line(lines, exit_code=script.exit_code) if lines else None
+
+
+def accused(case: AgentCase) -> tuple[Script, Telling] | None:
+    """The start script whose log sounds like a failure, where no result is told: of several the one that spoke last."""
+    found = []
+    for script in case.agent.scripts:
+        lines = case.lines_of(script) if script.run_on_start and not script.is_devcontainer else None
+        told = telling_line(lines, is_sure=False) if lines else None
+        if told is not None:
+            found.append((script, told))
+    return max(found, key=lambda pair: pair[1].line.id, default=None)
 
 
 def script_proofs(case: AgentCase, scripts: Sequence[Script]) -> Iterator[Evidence | None]:

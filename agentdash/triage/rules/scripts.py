@@ -10,6 +10,7 @@ from agentdash.triage.evidence import waits_for_unit
 from agentdash.triage.finding import Confidence, Evidence, Finding, Severity
 from agentdash.triage.rules.registry import agent_rule, pool_rule, workspace_rule
 from agentdash.triage.rules.running import (
+    accused,
     as_started,
     connected_since,
     failed_scripts,
@@ -116,7 +117,8 @@ def failed(case: AgentCase) -> Outcome:
     if not bad and not _is_unexplained(case):
         return
     first = bad[0] if bad else None
-    found = telling(case, first) if first is not None else None
+    accusation = accused(case) if first is None else None
+    found = telling(case, first) if first is not None else accusation[1] if accusation is not None else None
     causes = [found.cause] if found is not None and found.cause else []
     if first is not None and first.exit_code in _EXIT:
         causes.append(_EXIT[first.exit_code])
@@ -126,12 +128,13 @@ def failed(case: AgentCase) -> Outcome:
         severity=worse(case, Severity.FAILED),
         since=lifecycle_at(case),
         title=_failed(first) if first is not None else "",
-        suspect=first.name if first is not None else "",
+        suspect=first.name if first is not None else accusation[0].name if accusation is not None else "",
         confidence=Confidence.CERTAIN if bad else Confidence.LIKELY,
         causes=causes,
         evidence=[
             case.proof("lifecycle_state", agent.lifecycle, lifecycle_at(case)),
             *script_proofs(case, bad),
+            None if accusation is None else case.line_proof(accusation[1].line, accusation[0].name),
             Evidence(None, same, "agents of the same template version") if same else None,
         ],
     )
@@ -146,7 +149,7 @@ def _is_unexplained(case: AgentCase) -> bool:
     """`start_error` with no result that explains it: an old server tells none."""
     if case.agent.lifecycle != "start_error":
         return False
-    results = {s.status for s in case.agent.scripts}
+    results = {as_started(case, s).status for s in case.agent.scripts}
     return not results & {"exit_failure", "timed_out", "pipes_left_open"} and not any(
         s.is_devcontainer for s in case.agent.scripts
     )
@@ -173,8 +176,8 @@ def pipes_open(case: AgentCase) -> Outcome:
         return
     left = [
         s
-        for s in agent.scripts
-        if s.status == "pipes_left_open" and s.run_on_start and not is_last_run(agent, s, case.agent_history)
+        for s in (as_started(case, script) for script in agent.scripts if script.run_on_start)
+        if s.status == "pipes_left_open" and not is_last_run(agent, s, case.agent_history)
     ]
     if left:
         keeps_out = case.workspace.is_prebuild and agent.lifecycle == "start_error"
@@ -306,8 +309,9 @@ def stop_failed_by_timings(case: WorkspaceCase) -> Outcome:
         yield case.find("S09", suspect=bad[0].name, evidence=proofs)
         return
     last = [a for a in case.roots if a.lifecycle in _STOPPED_BADLY]
-    is_late = within(case.job.completed_at, case.now, STOPPED_LATELY_S)
-    if last and case.workspace.agents_are_previous and case.build.transition == "stop" and is_late:
+    if not last or not case.workspace.agents_are_previous or case.build.transition != "stop":
+        return
+    if within(case.job.completed_at, case.now, STOPPED_LATELY_S):
         proofs = [Evidence(None, f"{a.name} said {a.lifecycle}", "agents of the build before") for a in last]
         yield case.find("S09", since=case.job.completed_at, evidence=proofs)
 

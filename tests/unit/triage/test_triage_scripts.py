@@ -261,3 +261,47 @@ def test_version_of_the_same_script_elsewhere_is_counted() -> None:
     assert all(w.build.template_version_id == VERSION for w in broken)
     found = find(facts(*broken), "S03")
     assert any(e.text == "fails on 2 of 4 others of this version" for e in found.evidence)
+
+
+# Servers that tell no results with the agent
+
+
+def untold(*texts: str, **fields: object) -> Facts:
+    """A failed start on a server that tells no results, with what its script wrote."""
+    return logged(failed(script(**OPEN)), *texts, **fields)
+
+
+def test_before_2_33_the_timings_tell_which_script_failed() -> None:
+    own = failed(script(**OPEN), script("dotfiles", **OPEN))
+    ran = (
+        Timing("start", "dotfiles", before(90), before(80), agent_id=own.id, status="ok", exit_code=0),
+        Timing(
+            "start",
+            "install-deps",
+            before(90),
+            before(70),
+            agent_id=own.id,
+            status="exit_failure",
+            exit_code=127,
+        ),
+    )
+    known = Map({"b-w1": read(Timings("b-w1", scripts=ran))})
+    found = find(facts(workspace(own), timings=known), "S03")
+    assert (found.title, found.suspect, found.confidence) == (
+        "install-deps failed: exit 127",
+        "install-deps",
+        "certain",
+    )
+
+
+def test_where_nobody_tells_a_result_the_log_accuses_a_script() -> None:
+    found = find(untold("fetching", "sh: 4: npm: not found", "done with it"), "S03")
+    assert (found.suspect, found.confidence) == ("install-deps", "likely")
+    assert any("npm: not found" in proof.text for proof in found.evidence)
+    assert found.causes
+
+
+def test_a_log_that_sounds_well_accuses_nobody() -> None:
+    found = find(untold("fetching", "all is there"), "S03")
+    assert found.suspect == ""
+    assert not any("all is there" in proof.text for proof in found.evidence)
