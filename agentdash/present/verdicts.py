@@ -53,10 +53,8 @@ class Told:
             first: What was read off the row alone.
         """
         spoken = _spoken(first, self.about(row))
-        if spoken.finding is None and not spoken.note:
-            note = self._usual(row, first)
-            return replace(spoken, note=note) if note else spoken
-        return spoken
+        note = self._usual(row, first) if spoken.age_style == "for" and not spoken.note else ""
+        return replace(spoken, note=note) if note else spoken
 
     def _usual(self, row: Row, first: Verdict) -> str:
         """`(median 2m10s)` behind what takes its time."""
@@ -117,6 +115,8 @@ def _spoken(first: Verdict, findings: tuple[Finding, ...]) -> Verdict:
         severity_kind(best.severity),
         since=teller.since,
         rule=best.rule,
+        # A number in the title is an age already, or would be read as one.
+        age_style="" if teller.since is None or any(map(str.isdigit, text)) else "for",
         suspect=teller.suspect,
         finding=best,
     )

@@ -203,7 +203,8 @@ class FleetScreen(BaseScreen):
                 group=context.fleet.group_of(row.key),
                 glyphs=context.glyphs,
             )
-            lines = [(found.title,), found.facts, (found.next,)]
+            command = Cell(found.command, Tone.ACCENT) if found.next.text else Cell("")
+            lines = [(found.title,), found.facts, (found.next, command)]
         for name, cells in zip(("title", "facts", "next"), lines, strict=True):
             self.query_one(f"#evidence-{name}", StatusLine).show(cells)
 
