@@ -27,6 +27,7 @@ from agentdash.ui.screens.view import View
 from agentdash.ui.session import Connect, Refusal, Session
 from agentdash.ui.trail import Place, Trail
 from agentdash.ui.views import screen_at, view_named
+from agentdash.ui.widgets.later import later
 
 if TYPE_CHECKING:
     from agentdash.state.events import Event
@@ -177,7 +178,7 @@ class AgentDash(App[int], inherit_bindings=False):
         if wait <= 0:
             self.call_next(self._take_in)
         else:
-            self.set_timer(wait, self._take_in)
+            later(self, wait, self._take_in)
 
     def _take_in(self) -> None:
         self._take_planned = False

@@ -22,6 +22,7 @@ from agentdash.ui.screens.columns import ColumnsScreen
 from agentdash.ui.widgets.columns import Column as GridColumn
 from agentdash.ui.widgets.filterbar import FilterBar
 from agentdash.ui.widgets.grid import Grid, GridRow
+from agentdash.ui.widgets.later import later
 from agentdash.ui.widgets.statusbar import StatusLine
 
 ORDER_S = 0.25
@@ -110,7 +111,7 @@ class FleetScreen(BaseScreen):
             self._show_rows()
             return
         self._order_planned = True
-        self.set_timer(ORDER_S, self._reorder)
+        later(self, ORDER_S, self._reorder)
 
     def _reorder(self) -> None:
         self._order_planned = False

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from textual.timer import Timer
-
 from agentdash.present.cells import Cell, Tone
 from agentdash.ui.widgets.glyphs import UNICODE, Signs
+from agentdash.ui.widgets.later import later
 from agentdash.ui.widgets.statusbar import StatusLine
 
 STAND_S = 6.0
@@ -41,7 +41,7 @@ class MessageLine(StatusLine):
     ) -> None:
         super().__init__(gap=gap, margin=margin, signs=signs, name=name, id=id, classes=classes)
         self._resting: tuple[tuple[Cell, ...], tuple[Cell, ...]] = ((), ())
-        self._timer: Timer | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._kept: deque[Notice] = deque(maxlen=MAX_NOTICES)
 
     @property
@@ -61,13 +61,13 @@ class MessageLine(StatusLine):
         """Say something for some seconds; `at` is when, for those who read it later."""
         self._kept.append(Notice(text, at))
         if self._timer is not None:
-            self._timer.stop()
+            self._timer.cancel()
         self.show([Cell(text, tone)])
-        self._timer = self.set_timer(stand_s, self.clear_notice)
+        self._timer = later(self, stand_s, self.clear_notice)
 
     def clear_notice(self) -> None:
         """Show the ordinary cells again."""
         if self._timer is not None:
-            self._timer.stop()
+            self._timer.cancel()
             self._timer = None
         self.show(*self._resting)

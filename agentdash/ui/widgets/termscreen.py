@@ -14,6 +14,7 @@ from textual.widget import Widget
 from agentdash.term.emulator import Emulator
 from agentdash.term.modes import SYNC_TIMEOUT_S
 from agentdash.ui.widgets.direct import Direct, move_of, moved
+from agentdash.ui.widgets.later import later
 from agentdash.ui.widgets.termlines import TermLines
 from agentdash.ui.widgets.termpaint import BLANK, Ground, Look, Mark, RowPainter, Stretch, changed_cells
 from agentdash.ui.widgets.termsearch import TermSearch
@@ -107,7 +108,7 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
 
     def _wait(self, wait_s: float) -> None:
         self._due = monotonic() + wait_s
-        self.set_timer(wait_s, self._paint_planned)
+        later(self, wait_s, self._paint_planned)
 
     def _paint_planned(self) -> None:
         """Paint, unless there is no time for it: then each frame takes longer, as long as changes keep coming."""
@@ -136,7 +137,7 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
             self._held_since = self._held_since or now
             if now - self._held_since < SYNC_TIMEOUT_S:
                 self._planned = True
-                self.set_timer(FRAME_S, self._paint)
+                later(self, FRAME_S, self._paint)
                 return
         else:
             self._held_since = None

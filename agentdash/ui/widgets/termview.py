@@ -6,16 +6,17 @@ Knows nothing of where the bytes come from: it draws the emulator it is given, s
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
 from textual import events
 from textual.binding import BindingType
 from textual.message import Message
-from textual.timer import Timer
 
 from agentdash.term.emulator import Emulator
 from agentdash.term.keys import asks_before_paste, encode_key, paste
 from agentdash.term.mouse import encode_focus
+from agentdash.ui.widgets.later import later
 from agentdash.ui.widgets.termmouse import TermMouse
 from agentdash.ui.widgets.termscreen import TermScreen
 
@@ -76,7 +77,7 @@ class TermView(TermMouse, TermScreen):
         self.leave_key = leave_key
         self.scopes = scopes
         self._told = (0, 0)
-        self._settling: Timer | None = None
+        self._settling: asyncio.TimerHandle | None = None
 
     @property
     def scope(self) -> str:
@@ -202,8 +203,8 @@ class TermView(TermMouse, TermScreen):
             self._tell_size()
         else:
             if self._settling is not None:
-                self._settling.stop()
-            self._settling = self.set_timer(SETTLE_S, self._tell_size)
+                self._settling.cancel()
+            self._settling = later(self, SETTLE_S, self._tell_size)
 
     def _tell_size(self) -> None:
         width, height = self.size
