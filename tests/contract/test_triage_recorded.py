@@ -148,7 +148,7 @@ def test_failed_build_names_the_full_disk() -> None:
     gamma = workspaces(body("running/failed-workspace.json"))[0]
     logs = Map({gamma.build.id: Fact(LogTail(tuple(log), is_whole=True), Freshness.POLLED)})
     failed = finding(read("running/failed-workspace.json", at(12, 2), build_logs=logs), "B09")
-    assert failed.title == "Build failed: Error: creating container: no space left on device"
+    assert failed.title == "Build failed: creating container: no space left on device"
     assert failed.causes[0] == "the disk is full"
 
 

@@ -162,7 +162,7 @@ def terraform(case: WorkspaceCase) -> Outcome:
     yield case.find(
         "B09",
         since=job.completed_at,
-        title=f"Build failed: {said}" if said else "",
+        title=f"Build failed: {said.removeprefix('Error: ')}" if said else "",
         suspect=cause,
         causes=[cause] if cause else (),
         evidence=proofs,

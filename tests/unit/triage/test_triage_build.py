@@ -176,7 +176,7 @@ def test_reason_of_a_failed_build_is_its_error_block() -> None:
     )  # fmt: skip
     broken = replace(failed_build(), id="b-w1")
     found = find(facts(workspace(build=broken), build_logs=Map({"b-w1": log})), "B09")
-    assert found.title == "Build failed: Error: creating container: no space left on device"
+    assert found.title == "Build failed: creating container: no space left on device"
     assert found.causes[0] == "the disk is full"
     assert [e.text for e in found.evidence][1:] == [
         "Error: creating container: no space left on device",
