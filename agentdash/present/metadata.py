@@ -19,7 +19,7 @@ HEADS = (
     sign_head(),
     Head("name", "METADATA", width=14, min_width=9, flex=1, priority=90, cut="middle"),
     Head("value", "VALUE", width=22, min_width=14, flex=1, priority=80),
-    Head("spark", "", width=20, min_width=8, flex=1, priority=60),
+    Head("spark", "", width=20, min_width=6, flex=1, priority=60),
     Head("age", "AGE", width=5, align="right", priority=50),
 )
 
