@@ -247,6 +247,9 @@ def report(view: View, found: Sequence[Finding], now: datetime, *, is_ascii: boo
     words = f"{count} need{'s' * (count == 1)} a person" if count else "nothing needs a person"
     notes = len(rows) - count
     words += f", {notes} note{'s' * (notes != 1)}" if notes else ""
+    words += f" in {len(view.facts.state.workspaces)} workspaces"
+    left_out = sum(f.primary for f in view.diagnosis.findings) - sum(f.primary for f in found)
+    words += f"; the filter leaves out {left_out}" if left_out > 0 else ""
     where = " ".join(part for part in (server.host, server.version) if part)
     yield f"{words}  ({where}, {now:%Y-%m-%d %H:%M:%S}Z)"
     for item in rows:

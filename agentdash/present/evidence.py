@@ -98,6 +98,10 @@ def _timed_facts(state: State, row: Row, now: datetime) -> list[Cell]:
             steps += [(agent.disconnected_at, "disconnected")]
             if agent.first_connected_at is None:
                 steps += [(agent.created_at, "agent created")]
+        for app in agent.apps:
+            for status in app.statuses[:1]:
+                words = f"{app.name or app.slug} {status.state}: {status.message}".rstrip(": ")
+                steps.append((status.created_at, words))
         found.update({(at, what): None for at, what in steps if at is not None})
         for change in state.history.get(row.key, ()):
             found[change.at, change_words(change, agent)] = None

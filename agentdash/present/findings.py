@@ -231,7 +231,7 @@ def group_words(group: Group) -> str:
     if not group.others_total:
         return f"{text}; there are no others to compare with"
     text += f", {group.others} of {group.others_total} of the rest"
-    if math.isfinite(group.lift) and group.lift >= LIFT_TOLD:
+    if group.others and math.isfinite(group.lift) and group.lift >= LIFT_TOLD:
         text += f": {group.lift:.0f} times as often"
     return text
 

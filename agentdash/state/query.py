@@ -104,6 +104,12 @@ KEYS: dict[str, Callable[[Subject], str]] = {
 }
 """Key → the text its value is looked for in."""
 
+_WORDS = {
+    "health": ("bad", "soon", "well"),
+    "is": ("prebuild", "outdated", "dormant", "favorite", "subagent", "building", "task"),
+}
+"""Keys that have no other values: a typing error must not read as an empty fleet."""
+
 _TERM = re.compile(r'(!?)(?:([A-Za-z_-]+):)?("[^"]*"|\S+)?')
 _SPACE = re.compile(r"\s*")
 
@@ -130,13 +136,20 @@ def parse(text: str) -> Query:
             hint = f"; did you mean {near[0]}:" if near else f"; known are {', '.join(KEYS)}"
             raise QueryError(f"no key {key}:{hint}", position)
         if key and not value:
-            raise QueryError(f"{key}: wants a value, as in {key}:web", position)
+            raise QueryError(_wants_a_value(key), position)
         if value:
             values = tuple(v for v in value.split(",") if v) if key else (value,)
             if not values:
-                raise QueryError(f"{key}: wants a value, as in {key}:web", position)
+                raise QueryError(_wants_a_value(key), position)
+            for word in values:
+                if key in _WORDS and not any(word.lstrip("=") in known for known in _WORDS[key]):
+                    raise QueryError(f"no {key}:{word}; there are {', '.join(_WORDS[key])}", position)
             terms.append(Term(key, values, bool(bang)))
         position = max(found.end(), position + 1)
+
+
+def _wants_a_value(key: str) -> str:
+    return f"{key}: wants a value, as in {key}:{_WORDS.get(key, ('web',))[0]}"
 
 
 def _holds(term: Term, subject: Subject) -> bool:

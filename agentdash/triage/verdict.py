@@ -228,7 +228,7 @@ def _app_status(agent: Agent) -> Verdict | None:
     for name, status in newest:
         if status.state == "failure":
             text = f"{name} failed: {status.message}" if status.message else f"{name} failed"
-            return Verdict(text, Severity.DEGRADED, "broken", status.created_at, "W01", suspect=name)
+            return Verdict(text, Severity.DEGRADED, "broken", status.created_at, suspect=name)
     for name, status in newest:
         if status.state == "idle":
             text = f"{name} waits: {status.message}" if status.message else f"{name} waits for an answer"

@@ -170,7 +170,7 @@ def test_facts_are_in_order_of_time_and_end_with_what_to_do() -> None:
     facts = [(f.label, f.value.text.strip(), f.extra.text) for f in item_facts(row, NOW)]
     assert facts[0] == (
         "shared",
-        "14 of 15 that share web v31, 0 of 22 of the rest: 30 times as often",
+        "14 of 15 that share web v31, 0 of 22 of the rest",
         "",
     )
     assert ("11:22:00", "npm: not found", "log: install-deps") in facts
@@ -178,6 +178,10 @@ def test_facts_are_in_order_of_time_and_end_with_what_to_do() -> None:
     labels = [label for label, _, _ in facts]
     assert labels.index("because") < labels.index("next") < labels.index("all")
     assert facts[-1] == ("all", "ada/web-1, ada/web-2, ada/web-3", "")
+
+
+def test_how_many_times_as_often_is_said_where_others_have_it_too() -> None:
+    assert group_words(replace(GROUP, others=1)).endswith("1 of 22 of the rest: 30 times as often")
 
 
 def test_a_group_without_others_compares_with_nobody() -> None:

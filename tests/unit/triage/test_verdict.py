@@ -515,7 +515,7 @@ AGENTS: list[tuple[str, dict[str, Any], str, int, str, str]] = [
         "claude failed: no tests ran",
         2,
         "broken",
-        "W01",
+        "",
     ),
     (
         "ai app waits",
