@@ -126,10 +126,13 @@ def clock(now: datetime) -> str:
 
 
 def moment(at: datetime | None, now: datetime) -> str:
-    """A time as short as it can be: `09:12:03`, `08-21 09:12`, `2025-08-21`; a dash for None."""
+    """A time as short as it can be: `09:12:03`, `08-21 09:12`, `2025-08-21`; a dash for None.
+
+    What is to come tomorrow has its date, what was yesterday evening has not.
+    """
     if at is None:
         return MISSING.text
-    if abs(now - at) < timedelta(hours=20):
+    if timedelta(minutes=-1) < now - at < timedelta(hours=20) or at.date() == now.date():
         return at.strftime("%H:%M:%S")
     if at.year == now.year:
         return at.strftime("%m-%d %H:%M")

@@ -116,6 +116,8 @@ def test_moments_are_shorter_the_nearer_they_are() -> None:
     assert moment(before(60), NOW) == "11:59:00"
     assert moment(before(86400 * 3), NOW) == "08-18 12:00"
     assert moment(before(86400 * 400), NOW) == "2025-07-17"
+    assert moment(NOW + timedelta(hours=3), NOW) == "15:00:00"
+    assert moment(NOW + timedelta(hours=19), NOW) == "08-22 07:00"
     assert moment(None, NOW) == "–"
 
 
