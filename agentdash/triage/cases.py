@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from types import MappingProxyType
 
 from agentdash.state.model import Agent, Build, Job, LogLine, Script, Transition, Workspace
 from agentdash.triage.around import Around
@@ -67,6 +68,9 @@ class Ground(ABC):
         title: str = "",
         cause: str = "",
         next_steps: Sequence[Step] = (),
+        likely: Sequence[str] | None = None,
+        steps: Sequence[tuple[str, str]] | None = None,
+        places: Mapping[str, str] = MappingProxyType({}),
     ) -> Finding:
         """A finding of a rule; what is left out comes from the catalogue.
 
@@ -82,9 +86,12 @@ class Ground(ABC):
             title: Where it says more than the catalogue's.
             cause: Rule that explains this one.
             next_steps: Steps before those of the catalogue.
+            likely: Causes instead of the catalogue's, where the case refutes some of them.
+            steps: Steps instead of the catalogue's, written as they are there.
+            places: What is filled in beside the case's own words.
         """
         entry = CATALOGUE[rule]
-        words = {"suspect": suspect or "the script", **self.words()}
+        words = {"suspect": suspect or "the script", **self.words(), **places}
         proofs = [e for e in evidence if e is not None and e.text]
         return Finding(
             rule=rule,
@@ -94,8 +101,8 @@ class Ground(ABC):
             subject=subject or self.subject,
             since=known(since),
             evidence=in_order(proofs),
-            causes=tuple(dict.fromkeys((*causes, *entry.causes))),
-            next=(*next_steps, *_steps(entry.next, words)),
+            causes=tuple(dict.fromkeys((*causes, *(entry.causes if likely is None else likely)))),
+            next=(*next_steps, *_steps(entry.next if steps is None else steps, words)),
             reference=entry.reference,
             suspect=suspect,
             cause=cause or rule,

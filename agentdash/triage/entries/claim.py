@@ -22,7 +22,7 @@ ENTRIES = (
         S1,
         "the build of a claim failed",
         "the workspace has changed hands already and its agent is refused: it is broken, and the pool one short",
-        ("see the build's error",),
+        (),
         (
             ("build it again", "coder start {ws}"),
             ("if the infrastructure has drifted, delete it and create another", "coder delete {ws}"),
@@ -107,7 +107,7 @@ ENTRIES = (
             "a sub-agent kept the prebuild from being claimed (P09)",
             "two people wanted the last one",
         ),
-        (("choose the preset when creating", "coder create --preset {preset}"),),
+        (("choose the preset when creating", "coder create --template {template} --preset {suspect} NAME"),),
         ("builds", "prebuilds"),
     ),
     Entry(

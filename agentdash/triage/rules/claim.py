@@ -21,6 +21,7 @@ LOOP_FIXED = (2, 35, 0)
 PASSED_OVER_S = 3600.0
 """A workspace made longer ago says nothing of the pool now."""
 LEAST_COLD_S = 15.0
+_CHOSEN_ALREADY = (("read why nothing was claimed in the server's log", ""),)
 _HARMLESS = ("null_resource", "terraform_data", "random_", "time_", "coder_", "local_file")
 
 
@@ -253,11 +254,14 @@ def passed_over(case: WorkspaceCase) -> Outcome:
         wanted = dict(pool.preset.parameters) if pool.preset is not None else {}
         differ = _differences(wanted, values)
         chosen = f"preset {pool.name}" if is_same else "no preset chosen"
+        is_kept = witness not in pool.claimable
         yield case.find(
             "C08",
             since=build.created_at,
             confidence=Confidence.LIKELY,
             suspect=pool.name,
+            likely=_reasons(is_same=is_same, is_kept=is_kept, is_active=pool.is_active),
+            steps=_CHOSEN_ALREADY if is_same else None,
             evidence=[
                 case.build_proof("created_at", f"built from nothing, {chosen}", build.created_at),
                 Evidence(None, f"{witness.full_name} was ready before and still is", "workspaces"),
@@ -265,6 +269,15 @@ def passed_over(case: WorkspaceCase) -> Outcome:
             ],
         )
         return
+
+
+def _reasons(*, is_same: bool, is_kept: bool, is_active: bool) -> list[str]:
+    """Why the witness was not taken: only what the build's own preset and the witness's agents do not refute."""
+    kept = ["a sub-agent kept the prebuild from being claimed (P09)"] if is_kept else []
+    if not is_same:
+        return ["no preset was chosen, and the parameters match none", *kept]
+    old = [] if is_active else ["a version that is not the active one was chosen"]
+    return [*kept, *old, "the claim was not tried, or failed, and a new workspace was built instead"]
 
 
 def _differences(wanted: dict[str, str], values: dict[str, str] | None) -> list[str]:

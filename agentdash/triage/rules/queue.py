@@ -108,7 +108,9 @@ def stale_daemons(case: WorkspaceCase) -> Outcome:
     if matched is None or not has_stale_daemons(case):
         return
     seen = matched.most_recently_seen
-    text = f"{matched.count} daemons have its tags, {matched.available} available"
+    # The server counts as available who was seen when the build was made: by now nobody is.
+    has = "1 daemon has" if matched.count == 1 else f"{matched.count} daemons have"
+    text = f"{has} its tags, 0 available now"
     proofs = [
         _queue_proof(case),
         case.build_proof("matched_provisioners", text),
