@@ -90,6 +90,7 @@ async def _app_status(call: Call, api: AgentSideApi) -> int:
 async def _reinit(call: Call, api: AgentSideApi) -> int:
     from agentdash.api.agent_side import wait_for_claim  # noqa: PLC0415
 
+    output.complain("waiting for a claim of this prebuilt workspace; ctrl+c ends the wait")
     event = await wait_for_claim(api, wait=call.options.wait, backoff=_pauses(10.0), on_trouble=_warn)
     if event is not None:
         output.say_json(

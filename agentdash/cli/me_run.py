@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from agentdash.cli.main import Call
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-NOT_SERVED = "terminals and ports of this agent do not work: they travel by tailnet, which it does not speak"
+NOT_SERVED = (
+    "terminals and ports of this agent do not work: they travel by tailnet, which it does not speak"
+    " (`agentdash local` serves those of its own machine itself)"
+)
 
 
 async def run_agent_command(call: Call, api: AgentSideApi) -> int:

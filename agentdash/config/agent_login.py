@@ -100,6 +100,8 @@ def _token(environ: Mapping[str, str], token_file: Path | None) -> Secret:
     path = token_file or (Path(named) if named else None)
     if path is None:
         raise ConfigError("no agent's token is given", "", _INSIDE.format(TOKEN_VARIABLE), key=TOKEN_VARIABLE)
+    if not path.exists():
+        raise ConfigError("there is no such file", key=key, file=path)
     line = read_line_file(path)
     if line is None:
         raise ConfigError("the file holds no token", key=key, file=path)

@@ -250,6 +250,12 @@ class Deployment:
         """The system user that owns unclaimed prebuilds."""
         return self.users[PREBUILDS_USER_ID]
 
+    def forget_prebuilds(self) -> None:
+        """Become a deployment of a time before there were prebuilt workspaces."""
+        self.entitlements = {**(self.entitlements or {}), "workspace_prebuilds": False}
+        for workspace in [w for w in self.workspaces.values() if w.is_prebuild]:
+            del self.workspaces[workspace.id]
+
     # the queue
 
     def workspace_jobs(self) -> Iterator[tuple[Job, Build]]:

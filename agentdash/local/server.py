@@ -121,6 +121,8 @@ async def serve_in_loop(
         )
         if revision is not LATEST:
             deployment.version = revision.build_version
+        if not revision.has_route("GET", "/api/v2/prebuilds/settings"):
+            deployment.forget_prebuilds()
         state = ServerState()
         runtime.drop_connections = partial(_drop, state)
         fleet = fleet_routes() if routes is None else routes

@@ -56,7 +56,7 @@ def test_a_cloud_vouches_instead_of_a_token(auth: AgentAuth) -> None:
         ({"CODER_AGENT_URL": URL}, "no agent's token is given"),
         ({"CODER_AGENT_URL": URL, "CODER_AGENT_TOKEN": USERS}, "that is no agent's token"),
         ({"CODER_AGENT_URL": URL, "CODER_AGENT_TOKEN": "z" * 36}, "that is no agent's token"),
-        ({"CODER_AGENT_URL": URL, "CODER_AGENT_TOKEN_FILE": "/nowhere/token"}, "the file holds no token"),
+        ({"CODER_AGENT_URL": URL, "CODER_AGENT_TOKEN_FILE": "/nowhere/token"}, "there is no such file"),
         ({"CODER_AGENT_URL": URL, "CODER_AGENT_AUTH": "magic"}, "that way to log in is unknown"),
         ({"CODER_AGENT_URL": "ftp://x", "CODER_AGENT_TOKEN": TOKEN}, "neither http nor https"),
     ],
