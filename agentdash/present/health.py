@@ -12,7 +12,7 @@ from agentdash.present.columns import last_seen, short_version, template_words, 
 from agentdash.present.findings import group_in_short, severity_tone, telling
 from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.tables import LabelledFact
-from agentdash.present.times import age_word, duration, moment
+from agentdash.present.times import age_word, ago, duration, moment
 from agentdash.state.model import Agent, Server, Transition, Workspace
 from agentdash.triage.finding import Finding, Group
 from agentdash.triage.verdict import Verdict, effective_status
@@ -140,7 +140,7 @@ def _status(agent: Agent, now: datetime, history: Sequence[Transition]) -> Cell:
 
 def _seen(agent: Agent, now: datetime) -> Cell:
     at = last_seen(agent)
-    seen = "now" if agent.is_connected else ("never" if at is None else f"{age_word(at, now)} ago")
+    seen = "now" if agent.is_connected else ("never" if at is None else ago(at, now))
     rtt = rtt_words(agent)
     return Cell(f"{seen}   {rtt}" if rtt else seen)
 

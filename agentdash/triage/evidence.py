@@ -111,6 +111,8 @@ _ECHO = re.compile(
     re.IGNORECASE,
 )
 """Lines that only pass on that something before them failed."""
+_ENDED_WELL = "script exited successfully"
+"""Of the agent's warning about open pipes."""
 _NPM_CODE = re.compile(r"^\s*npm (?:error|ERR!)\s+(?:code|errno|syscall|path|A complete)", re.IGNORECASE)
 
 
@@ -139,6 +141,8 @@ def telling_line(
     """
     read = [ln for ln in lines if until is None or ln.at is None or ln.at <= until]
     read = [ln for ln in read[-400:] if not _NOISE.search(ln.text)][-NEAR:]
+    if not is_sure:
+        read = [ln for ln in read if _ENDED_WELL not in ln.text]
     if not read:
         return None
     found = _by_sign(read, exit_code)

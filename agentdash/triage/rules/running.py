@@ -117,6 +117,8 @@ def _ended(case: AgentCase, script: Script) -> datetime | None:
     seen = next((c.at for c in reversed(case.agent_history) if c.what == f"script:{script.name}"), None)
     if seen is not None:
         return seen
+    if is_second_start(case.agent, case.agent_history):
+        return None  # the timings keep the first run
     timings = case.facts.timings()
     for timing in timings.scripts if timings is not None else ():
         if timing.agent_id == case.agent.id and timing.name == script.name:

@@ -167,7 +167,7 @@ def test_failure_quotes_the_line_that_matters() -> None:
     shown = logged(broken, "+ npm ci", "sh: 1: npm: not found", "cleaning up", "bye")
     found = find(shown, "S03")
     assert "sh: 1: npm: not found" in {e.text for e in found.evidence}
-    assert found.causes[:2] == ("a program is missing", "exit 127: a program was not found")
+    assert found.causes == ("a program is missing",)
     assert found.title == "install-deps failed: exit 127"
 
 
@@ -305,3 +305,9 @@ def test_a_log_that_sounds_well_accuses_nobody() -> None:
     found = find(untold("fetching", "all is there"), "S03")
     assert found.suspect == ""
     assert not any("all is there" in proof.text for proof in found.evidence)
+
+
+def test_the_agents_warning_about_open_pipes_accuses_nobody() -> None:
+    warning = "WARNING: script exited successfully, but output pipes were not closed after 10s"
+    assert find(untold("starting", warning), "S03").suspect == ""
+    assert find(untold("fatal: could not read Username", warning), "S03").suspect == "install-deps"
