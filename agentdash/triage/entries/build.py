@@ -88,7 +88,7 @@ ENTRIES = (
         ),
         (
             ("look at the cloud's console", "coder logs -f {ws}"),
-            ("last resort: cancel the build", ""),
+            ("last resort: cancel the build (key `C`)", ""),
         ),
         ("build_logs",),
         ("build_silent_s",),
@@ -124,7 +124,7 @@ ENTRIES = (
         S2,
         "the start build failed, and nobody cancelled it",
         "the error is often only an exit status; the reason stands in the error lines of the build's log",
-        ("see the error lines",),
+        (),
         (
             ("read the build's log", "coder logs -n {build} {ws}"),
             ("correct the template or the provider, then build again", "coder start {ws}"),

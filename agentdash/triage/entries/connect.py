@@ -14,7 +14,7 @@ ENTRIES = (
         "the agent waits to connect for a minute, or twice as long as it usually takes here",
         "",
         ("a machine that boots slowly", "the image is being pulled"),
-        (("wait; then look at the machine's own log", "coder show {ws}"),),
+        (("wait; then look at the machine's own log", ""),),
         thresholds=("connect_warn_s", "slow_factor"),
     ),
     Entry(
@@ -33,10 +33,7 @@ ENTRIES = (
             "the agent speaks a newer version than the server (after the server was rolled back)",
         ),
         (
-            (
-                "log in to the machine and read /tmp/coder-agent.log, or the container's log",
-                "coder show {ws}",
-            ),
+            ("log in to the machine and read /tmp/coder-agent.log, or the container's log", ""),
             ("from there, ask the deployment's /healthz with curl", ""),
             ("restart the workspace", "coder restart {ws}"),
         ),
@@ -48,8 +45,8 @@ ENTRIES = (
         S3,
         "the agent waits for two minutes, and the template has switched the time limit off",
         "it will never be marked as failed",
-        ("as for an agent that never connected",),
-        (("look at the machine", "coder show {ws}"), ("restart the workspace", "coder restart {ws}")),
+        ("as for an agent that never connected (A02)",),
+        (("look at the machine at its provider", ""), ("restart the workspace", "coder restart {ws}")),
         thresholds=("no_timeout_s", "no_timeout_alarm_s"),
         reference=_TROUBLE,
     ),
@@ -84,7 +81,7 @@ ENTRIES = (
             "the agent's process was killed or is frozen",
         ),
         (
-            ("look at the machine", "coder show {ws}"),
+            ("look at the machine at its provider", ""),
             ("restart the workspace", "coder restart {ws}"),
         ),
         thresholds=("lost_s", "lost_claim_grace_s"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agentdash.triage.entries.entry import S2, S3, S4, Entry
 
+_RECREATE = ": Devcontainers pane (key `5`), key `c`"
 _DOCS = "docs: user-guides/devcontainers/troubleshooting-dev-containers"
 
 ENTRIES = (
@@ -35,12 +36,12 @@ ENTRIES = (
         "a devcontainer could not be started",
         "its error is mostly a bare exit status; the reason stands in the agent's log",
         (
-            "the image is unknown, or pulling it was denied",
-            "the Docker daemon does not answer",
+            "the image is unknown, or may not be pulled",
+            "Docker does not answer",
             "an error in devcontainer.json",
             "the devcontainer CLI is missing",
         ),
-        (("correct the cause, then recreate {suspect}", "coder ssh {agent}"),),
+        (("correct the cause, then recreate {suspect}" + _RECREATE, ""),),
         reference=_DOCS,
     ),
     Entry(
@@ -53,7 +54,7 @@ ENTRIES = (
             "one of its lifecycle commands failed",
             "the agent could not be put into it: another architecture, or no right to write",
         ),
-        (("read its log, then recreate {suspect}", "coder ssh {agent}"),),
+        (("read its log (key `l` there), then recreate {suspect}" + _RECREATE, ""),),
         ("containers",),
         reference=_DOCS,
     ),
@@ -90,7 +91,7 @@ ENTRIES = (
         "its configuration was saved after the container was made",
         "",
         ("somebody edited devcontainer.json",),
-        (("recreate {suspect}: that destroys the container", ""),),
+        (("recreate {suspect}" + _RECREATE + "; that destroys the container", ""),),
         ("containers",),
     ),
     Entry(
@@ -103,7 +104,7 @@ ENTRIES = (
             "the container was stopped, or is out of memory",
             "the agent inside was killed",
         ),
-        (("recreate the devcontainer", "coder show {ws}"),),
+        (("recreate the devcontainer" + _RECREATE, ""),),
         thresholds=("subagent_lost_s",),
         reference=_DOCS,
     ),
@@ -146,7 +147,7 @@ ENTRIES = (
         "a devcontainer of the template is stopped while the agent is ready",
         "",
         ("its main process ended", "the host was restarted", "it is tied to a dead container (D05)"),
-        (("start {suspect} again", "coder ssh {agent} -- docker ps -a"),),
+        (("start {suspect} again" + _RECREATE, ""),),
         ("containers",),
         ("devcontainer_stopped_s",),
     ),

@@ -55,7 +55,7 @@ ENTRIES = (
         S3,
         "one of the preset's newest start builds failed within the last hour",
         "while it waits nothing else is done for the preset: expired and surplus ones stay too",
-        ("the failures themselves: see their build logs",),
+        (),
         (("open the newest failure", "coder logs {ws}"),),
         ("prebuilds",),
         reference=_PREBUILDS,

@@ -43,8 +43,8 @@ ENTRIES = (
         S2,
         "a start script ended with an error",
         "a restart fails alike. The agent can be used; what the script should have set up is missing",
-        ("see the last lines of the script",),
-        (("read the log of {suspect} and correct it in {template}", "coder ssh {agent}"),),
+        (),
+        (("read the log of {suspect} and correct it in {template}", "coder logs {ws}"),),
         reference=f"{_STARTUP}; #24449, #21946",
     ),
     Entry(
@@ -105,8 +105,8 @@ ENTRIES = (
         S3,
         "the last run of a script with a schedule did not end well",
         "a script that also runs at start shows its last run only",
-        ("see the last lines of the script",),
-        (("read the log of {suspect}", "coder ssh {agent}"),),
+        (),
+        (("read the log of {suspect}", "coder logs {ws}"),),
     ),
     Entry(
         "S09",
@@ -154,8 +154,8 @@ ENTRIES = (
         S4,
         "the start took more than twice the usual time of this template",
         "",
-        ("see which step grew",),
-        (("look at the step that grew", "coder show {ws}"),),
+        (),
+        (("look at the times of the agent's scripts: Scripts pane (key `2`)", ""),),
         thresholds=("slow_factor", "baseline_samples"),
     ),
 )

@@ -24,7 +24,7 @@ ENTRIES = (
         S1,
         "the deployment's own health check finds an error (S1) or a warning (S3)",
         "the report may be ten minutes old",
-        ("see the code",),
+        (),
         (("open the deployment's health page", ""),),
         ("health",),
         reference=_HEALTH,

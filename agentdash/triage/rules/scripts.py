@@ -24,6 +24,7 @@ from agentdash.triage.rules.running import (
     unfinished,
     worse,
 )
+from agentdash.triage.rules.script_advice import advice, causes_of, log_command
 from agentdash.triage.starts import is_last_run, is_second_start, start_began
 from agentdash.triage.verdict import script_result
 
@@ -31,13 +32,6 @@ _STOPPED_BADLY = frozenset({"shutdown_error", "shutdown_timeout"})
 _BAD_RESULTS = frozenset({"exit_failure", "timed_out", "pipes_left_open"})
 STOPPED_LATELY_S = 3600.0
 """What an agent said last when it was stopped longer ago is no news."""
-_EXIT = {
-    126: "exit 126: the file is not executable",
-    127: "exit 127: a program was not found",
-    137: "exit 137: killed, most likely for memory",
-    139: "exit 139: a program crashed",
-    -1: "killed by a signal",
-}
 
 
 @agent_rule("S01", statuses=("connected",), lifecycles=("starting",))
@@ -119,18 +113,20 @@ def failed(case: AgentCase) -> Outcome:
     first = bad[0] if bad else None
     accusation = accused(case) if first is None else None
     found = telling(case, first) if first is not None else accusation[1] if accusation is not None else None
-    causes = [found.cause] if found is not None and found.cause else []
-    if first is not None and first.exit_code in _EXIT:
-        causes.append(_EXIT[first.exit_code])
-    same = _others_failing(case, first) if first is not None else ""
+    guilty = first or (accusation[0] if accusation is not None else None)
+    bad_others, others = _others_failing(case, first) if first is not None else (0, 0)
+    same = f"fails on {bad_others} of {others} others of this version" if others else ""
+    todo = advice(case, guilty, found, fails_elsewhere=bad_others > 0 if others else None)
     yield case.find(
         "S03",
         severity=worse(case, Severity.FAILED),
         since=lifecycle_at(case),
         title=_failed(first) if first is not None else "",
-        suspect=first.name if first is not None else accusation[0].name if accusation is not None else "",
+        suspect=guilty.name if guilty is not None else "",
         confidence=Confidence.CERTAIN if bad else Confidence.LIKELY,
-        causes=causes,
+        causes=causes_of(first, found),
+        steps=todo.steps,
+        places=todo.places,
         evidence=[
             case.proof("lifecycle_state", agent.lifecycle, lifecycle_at(case)),
             *script_proofs(case, bad),
@@ -155,7 +151,8 @@ def _is_unexplained(case: AgentCase) -> bool:
     )
 
 
-def _others_failing(case: AgentCase, script: Script) -> str:
+def _others_failing(case: AgentCase, script: Script) -> tuple[int, int]:
+    """On how many other agents of the version it failed, and on how many it ended."""
     bad, others = case.facts.ran(case.agent.name, script.name)
     own = [
         s.status
@@ -164,8 +161,7 @@ def _others_failing(case: AgentCase, script: Script) -> str:
         for s in a.scripts
         if s.name == script.name and s.status is not None
     ]
-    bad, others = bad - own.count("exit_failure"), others - len(own)
-    return f"fails on {bad} of {others} others of this version" if others > 0 else ""
+    return max(0, bad - own.count("exit_failure")), max(0, others - len(own))
 
 
 @agent_rule("S04")
@@ -273,8 +269,11 @@ def schedule_fails(case: AgentCase) -> Outcome:
         if script.run_on_start and case.agent.lifecycle != "ready" and as_started(case, script) == script:
             continue  # it may have been the start
         found = telling(case, script)
+        command, places = log_command(script)
         yield case.find(
             "S08",
+            steps=(("read the log of {suspect}", command),),
+            places=places,
             title=f"Scheduled {script.name}: {script_result(script)}",
             suspect=script.name,
             causes=[found.cause] if found is not None and found.cause else (),
@@ -393,29 +392,35 @@ def slower(case: AgentCase) -> Outcome:
     usual = case.facts.usual_below(f"ready:{agent.name}", limit) if limit > 0 else None
     if usual is None:
         return
-    grown = _grown(case)
+    grown, growth = _grown(case)
+    script = next((s for s in agent.scripts if s.name == grown), None)
+    command, places = log_command(script)
     yield case.find(
         "S12",
+        causes=[growth] if growth else (),
+        steps=(("look at {suspect}, which grew most", command),) if grown else None,
+        places=places,
         title=f"Start took {words(took)}, usually {words(usual.median_s)}",
         suspect=grown,
         evidence=[
             case.proof("ready_at", f"ready {words(took)} after its start", agent.ready_at),
-            Evidence(None, f"{grown} grew most", "timings") if grown else None,
+            Evidence(None, growth, "timings") if grown else None,
         ],
     )
 
 
-def _grown(case: AgentCase) -> str:
-    """The script that grew most against its usual time, if timings were read."""
+def _grown(case: AgentCase) -> tuple[str, str]:
+    """The script that grew most against its usual time, and by how much in words; empty if no timings tell it."""
     timings = case.facts.timings()
-    best, name = 0.0, ""
+    best, name, said = 0.0, "", ""
     for timing in timings.scripts if timings is not None else ():
         usual = case.usual(f"script:{timing.agent_name}:{timing.name}")
         if timing.agent_id == case.agent.id and usual is not None:
             growth = timing.duration_s - usual.median_s
             if growth > best:
                 best, name = growth, timing.name
-    return name
+                said = f"{name} took {words(timing.duration_s)}, usually {words(usual.median_s)}"
+    return name, said
 
 
 def _no_log(case: AgentCase) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from immutables import Map
 
+from agentdash.triage.catalogue import CATALOGUE
+from agentdash.triage.entries.entry import Entry
 from tests.unit.triage.builders import (
     ORG,
     PRESET,
@@ -22,7 +24,9 @@ from tests.unit.triage.builders import (
     pending,
     prebuild,
     read,
+    script,
     sub_agent,
+    tail,
     workspace,
 )
 
@@ -96,3 +100,96 @@ def test_provisioners_that_are_gone_are_not_called_available(count: int) -> None
     said = [e.text for e in found.evidence]
     assert not any(f"{count} available" in text for text in said)
     assert any(text.endswith("0 available now") for text in said)
+
+
+# Scripts
+
+FULL = "npm error nospc ENOSPC: no space left on device, write"
+WANTS_LOGIN = "fatal: could not read Username for 'https://git.example.com': terminal prompts disabled"
+ASKED = "Open https://coder.example.com/external-auth/forge to authenticate"
+NO_KEY = "git@git.example.com: Permission denied (publickey)."
+
+
+def failing(*texts: str, others: int = 0, others_fail: bool = False, log_path: str = "") -> Facts:
+    """An agent whose script failed with this log, beside others of the version that ran it."""
+    bad = script(status="exit_failure", exit_code=3, log_path=log_path)
+    ended = script(status="exit_failure", exit_code=3) if others_fail else script(status="ok", exit_code=0)
+    own = agent(lifecycle="start_error", scripts=(bad,))
+    beside = [
+        workspace(
+            agent(
+                workspace_id=f"o{n}",
+                lifecycle="start_error" if others_fail else "ready",
+                scripts=(ended,),
+            ),
+            id=f"o{n}",
+        )
+        for n in range(others)
+    ]
+    return facts(workspace(own), *beside, agent_logs=Map({own.id: tail(*texts)}), pool=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        (FULL, ("free or enlarge the disk", "coder ssh ada/w1.main -- df -h")),
+        (
+            WANTS_LOGIN,
+            ("log in to the git server, on the page https://coder.example.com/settings/external-auth", ""),
+        ),
+        (
+            f"{ASKED}\n{WANTS_LOGIN}",
+            (
+                "log in to the git server, on the page https://coder.example.com/external-auth/forge",
+                "coder ssh ada/w1.main -- coder external-auth access-token forge",
+            ),
+        ),
+        (NO_KEY, ("add the account's SSH key to the git server", "coder publickey")),
+        (
+            "sh: 1: npm: not found",
+            ("read the log of install-deps and correct it in web", "coder logs ada/w1"),
+        ),
+    ],
+)
+def test_the_telling_line_says_what_to_do_about_a_script(text: str, first: tuple[str, str]) -> None:
+    steps = advised(failing(*text.splitlines()), "S03")
+    assert steps[0] == first
+    assert "correct it in web" in steps[0][0] or all("correct it" not in said for said, _ in steps)
+
+
+@pytest.mark.parametrize(
+    ("fails_elsewhere", "blames"), [(True, True), (False, False)], ids=["everywhere", "here only"]
+)
+def test_a_template_that_works_elsewhere_is_not_blamed(fails_elsewhere: bool, blames: bool) -> None:
+    steps = advised(failing("npm: not found", others=4, others_fail=fails_elsewhere), "S03")
+    assert ("correct it in web" in steps[0][0]) is blames
+
+
+@pytest.mark.parametrize(
+    ("log_path", "command"),
+    [
+        ("", "coder logs ada/w1"),
+        ("install.log", "coder logs ada/w1"),
+        ("/tmp/install.log", "coder ssh ada/w1.main -- cat /tmp/install.log"),
+        ("~/install.log", "coder ssh ada/w1.main -- cat '~/install.log'"),
+        ("/tmp/x; rm -rf ~", "coder logs ada/w1"),
+        ("$HOME/install.log", "coder logs ada/w1"),
+    ],
+)
+def test_a_scripts_log_is_read_where_it_is(log_path: str, command: str) -> None:
+    assert advised(failing("npm: not found", log_path=log_path), "S03")[0][1] == command
+
+
+def test_a_cause_is_said_once() -> None:
+    broken = agent(lifecycle="start_error", scripts=(script(status="exit_failure", exit_code=127),))
+    said = find(
+        facts(workspace(broken), agent_logs=Map({broken.id: tail("sh: 1: npm: not found")}), pool=0), "S03"
+    )
+    assert said.causes == ("a program is missing",)
+    unread = find(facts(workspace(broken), pool=0), "S03")
+    assert unread.causes == ("exit 127: a program was not found",)
+
+
+@pytest.mark.parametrize("entry", CATALOGUE.values(), ids=lambda entry: entry.id)
+def test_a_cause_is_no_instruction_to_look(entry: Entry) -> None:
+    assert not [cause for cause in entry.causes if cause.startswith("see ") or ": see " in cause]
