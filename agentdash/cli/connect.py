@@ -156,4 +156,6 @@ def end_of(error: ApiError) -> CliError:
     else:
         code = ExitCode.TROUBLE
     text = f"{error.title}: {error.detail}" if error.detail else error.title
-    return CliError(text[:1].lower() + text[1:], code, error.next_step)
+    # A command that ends does not try again.
+    step = error.next_step.replace("; the program keeps trying", "").replace("The program keeps trying.", "")
+    return CliError(text[:1].lower() + text[1:], code, step)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from agentdash.api.errors import ApiError, ConnectFailed, TimedOut
 from agentdash.cli.arguments import parse
-from agentdash.cli.connect import load_settings, stored_token
+from agentdash.cli.connect import end_of, load_settings, stored_token
 from agentdash.cli.main import Call
 
 OLD, NEW = "AAAAAAAAAA-BBBBBBBBBBBBBBBBBBBBBB", "CCCCCCCCCC-DDDDDDDDDDDDDDDDDDDDDD"
@@ -54,3 +55,9 @@ def test_the_login_of_another_deployment_is_not_taken(tmp_path: Path, login: Pat
     (login / "url").write_text("https://other.example.com")
     (login / "session").write_text(NEW)
     assert again() is None
+
+
+@pytest.mark.parametrize("error", [ConnectFailed("refused"), TimedOut("30 s")])
+def test_a_command_that_ends_does_not_say_that_it_keeps_trying(error: ApiError) -> None:
+    assert "keeps trying" in error.next_step
+    assert "keeps trying" not in end_of(error).next_step
