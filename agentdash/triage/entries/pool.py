@@ -105,7 +105,7 @@ ENTRIES = (
             "the agent never connected",
         ),
         (
-            ("read the log of the failing script, and correct it in {template}", "coder logs {ws}"),
+            ("read the log of the failing script and correct it in {template}", "coder logs {ws}"),
             ("free the slot: a new one is made", "coder delete {ws}"),
             ("or park it for study: a stopped prebuild is left alone", "coder stop {ws}"),
         ),
@@ -119,8 +119,8 @@ ENTRIES = (
         "all its root agents are `ready`, yet one has been disconnected for more than two minutes",
         "only the lifecycle decides what may be claimed: somebody may be handed a dead workspace",
         (
-            "the machine was reclaimed, evicted, killed for memory or rebooted",
-            "the network to it is down",
+            "the machine is gone: reclaimed, evicted, killed for memory, rebooted",
+            "the network between it and the deployment",
         ),
         (_DELETE, ("for many: invalidate the template's prebuilds in the web page of the template", "")),
         thresholds=("prebuild_lost_s",),

@@ -5,16 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 
 from agentdash.api.schema import Lifecycle
-from agentdash.state.model import PREBUILDS_USER_ID, Agent
-from agentdash.triage.cases import Outcome, WorkspaceCase
+from agentdash.state.model import PREBUILDS_USER_ID, Agent, Script
+from agentdash.triage.cases import AgentCase, Outcome, WorkspaceCase
+from agentdash.triage.catalogue import CATALOGUE
 from agentdash.triage.clock import known, latest, older
 from agentdash.triage.finding import Confidence, Evidence, Severity
 from agentdash.triage.pools import is_eligible
 from agentdash.triage.rules.connect import is_deaf, status_of
 from agentdash.triage.rules.queue import QUOTA
 from agentdash.triage.rules.registry import workspace_rule
+from agentdash.triage.rules.running import failed_scripts, unfinished
+from agentdash.triage.rules.script_advice import Advice, failure_advice, log_command
+from agentdash.triage.rules.scripts import is_running_on
 from agentdash.triage.rules.wording import first_line
 
+_FAILINGS = ("exit_failure", "timed_out", "pipes_left_open")
 _NEVER_READY = frozenset({"start_error", "start_timeout"})
 
 
@@ -36,11 +41,20 @@ def never_ready(case: WorkspaceCase) -> Outcome:
     limit = max(case.limits.prebuild_ready_s, case.limits.slow_factor * usual.median_s if usual else 0.0)
     if not at_once and not older(case.job.completed_at, case.now, limit):
         return
-    same = _same_state(case, agent)
+    inner = AgentCase(case.facts, case.workspace, agent)
+    guilty = _failed_script(inner)
+    # Where a script has failed, it is counted on how many others it failed (S03).
+    has_counted = guilty is not None and case.facts.ran(agent.name, guilty.name)[1] > 1
+    same = "" if has_counted else _same_state(case, agent)
+    todo = _first_steps(inner, guilty)
     yield case.find(
         "P07",
         since=case.job.completed_at,
         suspect=agent.name,
+        likely=_reasons(inner, guilty),
+        # The catalogue's first step is about the log: here it is known which one, and whether there is one.
+        steps=(*todo.steps, *CATALOGUE["P07"].next[1:]),
+        places=todo.places,
         evidence=[
             case.build_proof(
                 "job.completed_at", f"build {case.build.number} succeeded", case.job.completed_at
@@ -52,6 +66,51 @@ def never_ready(case: WorkspaceCase) -> Outcome:
             Evidence(None, same, "prebuilds of the same preset") if same else None,
         ],
     )
+
+
+def _failed_script(case: AgentCase) -> Script | None:
+    """The start script that failed, as its own finding names it."""
+    return next((s for status in _FAILINGS for s in failed_scripts(case, status)), None)
+
+
+def _has_never_connected(case: AgentCase) -> bool:
+    return case.agent.status != "connected" and known(case.agent.first_connected_at) is None
+
+
+def _first_steps(case: AgentCase, guilty: Script | None) -> Advice:
+    """What to do about the start itself: as the script's own finding says it, where a script is to blame."""
+    if guilty is not None and guilty.status == "exit_failure":
+        told = failure_advice(case, guilty)
+        return Advice(told.steps, {**told.places, "suspect": guilty.name})
+    if _has_never_connected(case):
+        return Advice((), {})
+    hanging = None if guilty is not None else next(iter(unfinished(case)), None)
+    script = guilty or hanging
+    if script is None:
+        return Advice((("read the log of the start", "coder logs {ws}"),), {})
+    command, places = log_command(script)
+    owner = f"{case.workspace.full_name}.{case.agent.name}"
+    step = ("read the log of {suspect} and correct it in {template}", command)
+    return Advice((step,), {**places, "agent": owner, "suspect": script.name})
+
+
+def _reasons(case: AgentCase, guilty: Script | None) -> list[str]:
+    """What may keep it from being ready: only what its agent's state does not refute."""
+    agent = case.agent
+    if _has_never_connected(case):
+        return ["the agent never connected"]
+    if guilty is not None or is_running_on(case):
+        return []  # its own finding says why
+    reasons = []
+    if any(s.run_on_start and not s.is_devcontainer for s in agent.scripts):
+        reasons.append(
+            "its start script hangs"
+            if agent.lifecycle == "starting"
+            else "its start script failed or timed out"
+        )
+    if any(s.is_devcontainer and s.status != "ok" for s in agent.scripts):
+        reasons.append("a devcontainer failed or hangs")
+    return reasons
 
 
 def _has_timed_out(agent: Agent, case: WorkspaceCase) -> bool:
@@ -83,8 +142,13 @@ def claimable_and_gone(case: WorkspaceCase) -> Outcome:
         since=since,
         suspect=gone[0].name,
         evidence=[
+            # Word for word as A05 says it of the same agent: what both say stands once.
             *(
-                Evidence(a.disconnected_at, f"{a.name} lost, lifecycle ready", "agent.status")
+                AgentCase(case.facts, case.workspace, a).proof(
+                    "disconnected_at",
+                    f"lost, lifecycle {a.lifecycle}" if a is gone[0] else f"{a.name} lost, lifecycle ready",
+                    latest(a.disconnected_at, a.last_connected_at),
+                )
                 for a in gone[:3]
             ),
             Evidence(None, gone[0].health_reason, "agent.health.reason"),

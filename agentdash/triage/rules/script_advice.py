@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from agentdash.state.model import Script
 from agentdash.triage.cases import AgentCase
 from agentdash.triage.evidence import NEAR, Telling
+from agentdash.triage.rules.running import telling
 
 _WHOLE_PATH = re.compile(r"^~?/[\w./+-]+$", re.ASCII)
 """A path that a shell takes as one word; a relative one is below a directory that the API does not tell."""
@@ -79,6 +80,25 @@ def advice(
         text = "read the log of {suspect}: others of this version run it well, so look at what differs here"
         return Advice(((text, command),), places)
     return Advice((("read the log of {suspect} and correct it in {template}", command),), places)
+
+
+def others_failing(case: AgentCase, script: Script) -> tuple[int, int]:
+    """On how many other agents of the version it failed, and on how many it ended."""
+    bad, others = case.facts.ran(case.agent.name, script.name)
+    own = [
+        s.status
+        for a in case.workspace.agents
+        if a.name == case.agent.name
+        for s in a.scripts
+        if s.name == script.name and s.status is not None
+    ]
+    return max(0, bad - own.count("exit_failure")), max(0, others - len(own))
+
+
+def failure_advice(case: AgentCase, script: Script) -> Advice:
+    """What to do about a script that ended with an error."""
+    bad, others = others_failing(case, script)
+    return advice(case, script, telling(case, script), fails_elsewhere=bad > 0 if others else None)
 
 
 def _read(command: str) -> tuple[str, str]:

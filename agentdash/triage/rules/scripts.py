@@ -24,7 +24,7 @@ from agentdash.triage.rules.running import (
     unfinished,
     worse,
 )
-from agentdash.triage.rules.script_advice import advice, causes_of, log_command
+from agentdash.triage.rules.script_advice import advice, causes_of, log_command, others_failing
 from agentdash.triage.starts import is_last_run, is_second_start, start_began
 from agentdash.triage.verdict import script_result
 
@@ -114,7 +114,7 @@ def failed(case: AgentCase) -> Outcome:
     accusation = accused(case) if first is None else None
     found = telling(case, first) if first is not None else accusation[1] if accusation is not None else None
     guilty = first or (accusation[0] if accusation is not None else None)
-    bad_others, others = _others_failing(case, first) if first is not None else (0, 0)
+    bad_others, others = others_failing(case, first) if first is not None else (0, 0)
     same = f"fails on {bad_others} of {others} others of this version" if others else ""
     todo = advice(case, guilty, found, fails_elsewhere=bad_others > 0 if others else None)
     yield case.find(
@@ -149,19 +149,6 @@ def _is_unexplained(case: AgentCase) -> bool:
     return not results & {"exit_failure", "timed_out", "pipes_left_open"} and not any(
         s.is_devcontainer for s in case.agent.scripts
     )
-
-
-def _others_failing(case: AgentCase, script: Script) -> tuple[int, int]:
-    """On how many other agents of the version it failed, and on how many it ended."""
-    bad, others = case.facts.ran(case.agent.name, script.name)
-    own = [
-        s.status
-        for a in case.workspace.agents
-        if a.name == case.agent.name
-        for s in a.scripts
-        if s.name == script.name and s.status is not None
-    ]
-    return max(0, bad - own.count("exit_failure")), max(0, others - len(own))
 
 
 @agent_rule("S04")

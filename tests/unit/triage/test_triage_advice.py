@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from immutables import Map
 
@@ -14,6 +16,7 @@ from tests.unit.triage.builders import (
     Facts,
     MatchedProvisioners,
     Preset,
+    Workspace,
     agent,
     before,
     build,
@@ -193,3 +196,80 @@ def test_a_cause_is_said_once() -> None:
 @pytest.mark.parametrize("entry", CATALOGUE.values(), ids=lambda entry: entry.id)
 def test_a_cause_is_no_instruction_to_look(entry: Entry) -> None:
     assert not [cause for cause in entry.causes if cause.startswith("see ") or ": see " in cause]
+
+
+# Prebuilds
+
+
+def stuck(**fields: Any) -> Facts:
+    """A prebuild whose agent is not ready for long."""
+    late: dict[str, Any] = {
+        "ready_at": None,
+        "created_at": before(2000),
+        "first_connected_at": before(1990),
+    }
+    own = agent(workspace_id="pb1", **{**late, **fields})
+    return facts(prebuild(1, own), pool=1, agent_logs=Map({own.id: tail("sh: 1: npm: not found")}))
+
+
+EXITED = script(status="exit_failure", exit_code=127, log_path="/opt/install.log")
+NEVER_MET = {"status": "timeout", "lifecycle": "created", "first_connected_at": None, "started_at": None}
+HANGS = {
+    "lifecycle": "starting",
+    "started_at": before(1990),
+    "scripts": (script(status=None, exit_code=None),),
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "refuted"),
+    [
+        (
+            {"lifecycle": "start_error", "scripts": (EXITED,)},
+            ("never connected", "devcontainer", "its start script"),
+        ),
+        (HANGS, ("never connected", "devcontainer", "its start script")),
+        (NEVER_MET, ("its start script", "a devcontainer")),
+    ],
+    ids=["failed", "hangs", "never connected"],
+)
+def test_a_stuck_prebuild_is_given_no_cause_that_its_state_refutes(
+    fields: dict[str, object], refuted: tuple[str, ...]
+) -> None:
+    found = find(stuck(**fields), "P07")
+    assert found.causes
+    assert not [cause for cause in found.causes if any(word in cause for word in refuted)]
+    texts = [e.text for e in found.evidence]
+    assert len(texts) == len(set(texts))
+
+
+def test_a_stuck_prebuild_and_its_script_name_one_command() -> None:
+    broken = stuck(lifecycle="start_error", scripts=(EXITED,))
+    of_pool, of_script = advised(broken, "P07"), advised(broken, "S03")
+    assert of_pool[0] == of_script[0]
+    assert of_pool[0][1] == "coder ssh prebuilds/prebuild-1.main -- cat /opt/install.log"
+
+
+def test_a_prebuild_that_never_connected_has_no_log_to_read() -> None:
+    assert not [text for text, _ in advised(stuck(**NEVER_MET), "P07") if "log" in text]
+
+
+def test_how_many_others_fail_stands_once() -> None:
+    def one(number: int) -> Workspace:
+        return prebuild(number, agent(workspace_id=f"pb{number}", lifecycle="start_error", scripts=(EXITED,)))
+
+    found = find(facts(one(1), one(2), one(3), pool=0), "P07")
+    assert sum("others" in e.text for e in found.evidence) == 1
+
+
+def test_what_a_lost_prebuild_shares_with_its_agent_stands_once() -> None:
+    gone = agent(
+        workspace_id="pb1",
+        status="disconnected",
+        disconnected_at=before(300),
+        last_connected_at=before(303),
+    )
+    found = find(facts(prebuild(1, gone), pool=1), "P08")
+    assert sum("lifecycle ready" in e.text for e in found.evidence) == 1
+    assert len([cause for cause in found.causes if "network" in cause]) == 1
+    assert len([cause for cause in found.causes if "reclaimed" in cause]) == 1
