@@ -31,7 +31,7 @@ ENTRIES = (
         "the agent is not connected, so the app's health is the last one known",
         "",
         ("the agent is away",),
-        (("bring the agent back first", "coder show {ws}"),),
+        (("bring the agent back first (A05)", ""),),
     ),
     Entry(
         "W04",

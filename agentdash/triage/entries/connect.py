@@ -46,7 +46,10 @@ ENTRIES = (
         "the agent waits for two minutes, and the template has switched the time limit off",
         "it will never be marked as failed",
         ("as for an agent that never connected (A02)",),
-        (("look at the machine at its provider", ""), ("restart the workspace", "coder restart {ws}")),
+        (
+            ("look at the machine of {ws} at its provider", ""),
+            ("restart the workspace", "coder restart {ws}"),
+        ),
         thresholds=("no_timeout_s", "no_timeout_alarm_s"),
         reference=_TROUBLE,
     ),
@@ -81,7 +84,7 @@ ENTRIES = (
             "the agent's process was killed or is frozen",
         ),
         (
-            ("look at the machine at its provider", ""),
+            ("look at the machine of {ws} at its provider", ""),
             ("restart the workspace", "coder restart {ws}"),
         ),
         thresholds=("lost_s", "lost_claim_grace_s"),

@@ -15,6 +15,12 @@ from agentdash.triage.rules.wording import (
 )
 
 REAPED = "Coder: Build has been detected as"
+_AGAIN_BY_POOL = (
+    ("read the build's log", "coder logs -n {build} {ws}"),
+    ("correct the template or the provider, then delete the failed prebuild", "coder delete {ws}"),
+)
+"""Nobody starts a failed prebuild again: the pool makes another, and the failed one counts until it is gone (P05)."""
+_DELETED = (("look at the daemon's host, then delete the failed prebuild", "coder delete {ws}"),)
 _STANDING = frozenset({"pending", "running"})
 
 
@@ -32,6 +38,7 @@ def reaped(case: WorkspaceCase) -> Outcome:
     yield case.find(
         "B05",
         since=job.completed_at,
+        steps=_DELETED if case.workspace.is_prebuild else None,
         title="Build was ended as hung" if was_hung else "Build was ended as never taken",
         causes=[
             "its daemon was killed during the job, or lost the server"
@@ -165,6 +172,7 @@ def terraform(case: WorkspaceCase) -> Outcome:
         title=f"Build failed: {said.removeprefix('Error: ')}" if said else "",
         suspect=cause,
         causes=[cause] if cause else (),
+        steps=_AGAIN_BY_POOL if case.workspace.is_prebuild else None,
         evidence=proofs,
     )
 

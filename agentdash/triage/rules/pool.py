@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from agentdash.state.freshness import Freshness
-from agentdash.state.model import PREBUILDS_USER_ID, Workspace
+from agentdash.state.model import PREBUILDS_USER_ID, LogLine, Workspace
 from agentdash.triage.cases import Case, Outcome, PoolCase
 from agentdash.triage.clock import after, age_s, known, latest, older, within, words
+from agentdash.triage.evidence import cause_of, clean_error, terraform_errors
 from agentdash.triage.finding import Confidence, Evidence, Finding, Subject
 from agentdash.triage.memory import is_short
 from agentdash.triage.pools import Pool
 from agentdash.triage.rules.registry import deployment_rule, pool_rule
-from agentdash.triage.rules.wording import first_line
+from agentdash.triage.rules.wording import cause_of_text, first_line
 
 _NO_SUCH_FEATURE = frozenset({"RouteNotFound", "FeatureNotLicensed"})
 """A server without licensed code has no such routes; one without the licence says so (contract: triage.md P02)."""
@@ -255,32 +256,44 @@ def backoff(case: PoolCase) -> Outcome:
     ]
     until = after(newest, len(failed) * config.backoff_s)
     left = (until - case.now).total_seconds() if until is not None else 0.0
-    when = f"next try in {words(left)}" if left > 0 else "next try is due"
+    when = f"next try in {words(left)}" if left > 0 else "next try was due"
     yield case.find(
         "P04",
         since=latest(*(w.build.job.completed_at for w in failed)),
-        suspect=_shared_error(failed),
+        suspect=_shared_error(case, failed),
         evidence=[
             case.counts(),
-            *_errors(failed),
+            *_errors(case, failed),
             Evidence(until, when, "computed: newest failure + failures × back-off"),
         ],
     )
 
 
-def _errors(failed: Sequence[Workspace]) -> list[Evidence]:
-    return [
-        Evidence(
-            w.build.job.completed_at,
-            f"{w.name}: {'cancelled: ' if w.build.job.canceled_at else ''}{first_line(w.build.job.error) or 'failed'}",
-            "latest_build.job.error",
-        )
-        for w in failed[:3]
-    ]
+def _errors(case: PoolCase, failed: Sequence[Workspace]) -> list[Evidence]:
+    proofs = []
+    for workspace in failed[:3]:
+        job, line = workspace.build.job, _reason(case, workspace)
+        cancelled = "cancelled: " if job.canceled_at else ""
+        said = _plain(line) if line is not None else first_line(job.error) or "failed"
+        source = "latest_build.job.error" if line is None else f"build log: {line.source_id}"
+        proofs.append(Evidence(job.completed_at, f"{workspace.name}: {cancelled}{said}", source))
+    return proofs
 
 
-def _shared_error(failed: list[Workspace]) -> str:
-    said = {first_line(w.build.job.error) for w in failed}
+def _reason(case: PoolCase, workspace: Workspace) -> LogLine | None:
+    """The line of a failed build's log that says why; the job's own error is often only an exit status."""
+    errors = terraform_errors(case.facts.build_lines(workspace.build.id) or ())
+    return next((line for line in errors if cause_of([line])), errors[0] if errors else None)
+
+
+def _plain(line: LogLine) -> str:
+    return clean_error(line.text).removeprefix("Error: ")
+
+
+def _shared_error(case: PoolCase, failed: Sequence[Workspace]) -> str:
+    """What all of them say, if they say the same."""
+    lines = [(w, _reason(case, w)) for w in failed]
+    said = {first_line(w.build.job.error) if ln is None else _plain(ln) for w, ln in lines}
     return said.pop() if len(said) == 1 else ""
 
 
@@ -303,18 +316,23 @@ def hard_limited(case: PoolCase) -> Outcome:
         return
     failed = list(case.pool.newest_starts[: case.facts.config().hard_limit])
     canceled = sum(w.build.job.canceled_at is not None for w in failed)
-    same = _shared_error(failed)
+    same = _shared_error(case, failed)
+    cause = cause_of_text(same)
     count = len(failed)
     yield case.find(
         "P05",
         title=f"Pool is hard-limited ({count} of {count} failed)",
         since=latest(*(w.build.job.completed_at for w in failed)),
         suspect=same,
-        causes=[f"{canceled} of them were cancelled: that counts as a failure"] if canceled else (),
+        causes=[
+            *([f"{canceled} of them were cancelled: that counts as a failure"] if canceled else ()),
+            *([cause] if cause else ()),
+        ],
+        likely=() if cause else None,
         confidence=Confidence.LIKELY,
         evidence=[
             case.counts(),
-            *_errors(failed),
+            *_errors(case, failed),
             Evidence(
                 None, "the same error each time" if same else "different errors", "latest_build.job.error"
             ),
@@ -383,7 +401,7 @@ def _pile(case: PoolCase, failed: Sequence[Workspace], subject: Subject | None =
         title=f"{len(failed)} failed prebuild{'s' if len(failed) != 1 else ''} left over",
         since=min((at for w in failed if (at := known(w.build.job.completed_at))), default=None),
         evidence=[
-            *_errors(failed),
+            *_errors(case, failed),
             Evidence(None, f"daily cost {cost}", "latest_build.daily_cost") if cost else None,
         ],
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from agentdash.triage.catalogue import CATALOGUE
 from agentdash.triage.entries.entry import Entry
 from tests.unit.triage.builders import (
     ORG,
+    PREBUILDS_USER_ID,
     PRESET,
     VERSION,
     Facts,
@@ -18,10 +21,12 @@ from tests.unit.triage.builders import (
     Preset,
     Workspace,
     agent,
+    bare_prebuild,
     before,
     build,
     daemon,
     facts,
+    failed_build,
     find,
     job,
     pending,
@@ -273,3 +278,78 @@ def test_what_a_lost_prebuild_shares_with_its_agent_stands_once() -> None:
     assert sum("lifecycle ready" in e.text for e in found.evidence) == 1
     assert len([cause for cause in found.causes if "network" in cause]) == 1
     assert len([cause for cause in found.causes if "reclaimed" in cause]) == 1
+
+
+# Failed prebuilds
+
+TRAP = "terraform apply: exit status 1"
+POOL: dict[str, Any] = {"number": 1, "preset_id": PRESET, "initiator_id": PREBUILDS_USER_ID}
+
+
+def broken(number: int, **job_fields: Any) -> Workspace:
+    """A prebuild whose start failed some minutes ago."""
+    at = before(100 * number)
+    values: dict[str, Any] = {"error": TRAP, "created_at": at, "started_at": at, "completed_at": at}
+    made = failed_build(f"pb{number}", job=job("failed", **{**values, **job_fields}), created_at=at, **POOL)
+    return bare_prebuild(number, build=made)
+
+
+def full_disks() -> Facts:
+    log = tail(
+        "│ Error: creating container: no space left on device", source="Starting workspace", level="error"
+    )
+    failed = [broken(number) for number in range(1, 4)]
+    return facts(*failed, pool=0, build_logs=Map({w.build.id: log for w in failed}))
+
+
+@pytest.mark.parametrize("rule", ["P05", "P04", "P10"])
+def test_a_pools_failures_are_told_by_what_their_logs_say(rule: str) -> None:
+    said = [e.text for e in find(full_disks(), rule).evidence]
+    assert "prebuild-1: creating container: no space left on device" in said
+    assert not [text for text in said if TRAP in text]
+
+
+def test_a_pools_known_cause_leaves_no_guess() -> None:
+    assert find(full_disks(), "P05").causes == ("the disk is full",)
+
+
+REAPED = "Coder: Build has been detected as hung for 5 minutes and will be terminated by the reaper."
+
+
+@pytest.mark.parametrize(("rule", "error"), [("B09", TRAP), ("B05", REAPED)])
+def test_a_failed_prebuild_is_deleted_and_a_workspace_started(rule: str, error: str) -> None:
+    of_pool = advised(facts(broken(1, error=error), pool=1), rule)
+    assert of_pool[-1][1] == "coder delete prebuilds/prebuild-1"
+    assert not [command for _, command in of_pool if "start" in command]
+    own = advised(facts(workspace(build=failed_build(error=error))), rule)
+    assert own[-1][1] == "coder start ada/w1"
+
+
+# The rest
+
+
+@pytest.mark.parametrize("rule", ["D02", "D03", "D06", "D07", "D11"])
+def test_a_devcontainer_is_made_anew_in_its_pane(rule: str) -> None:
+    assert [
+        (text, command)
+        for text, command in CATALOGUE[rule].next
+        if "Devcontainers pane (key `5`), key `c`" in text and not command
+    ]
+
+
+def test_keys_that_advice_names_are_those_of_the_table() -> None:
+    keys = Path(__file__, "../../../../docs/keys.md").resolve().read_text(encoding="utf-8")
+    for key, action in {
+        "5": "pane-5",
+        "2": "pane-2",
+        "c": "devcontainer-recreate",
+        "C": "cancel-build",
+    }.items():
+        assert re.search(rf"^\| `{key}` \|.*\| `{action}` \|$", keys, re.MULTILINE), key
+    assert "(key `C`)" in CATALOGUE["B06"].next[-1][0]
+
+
+def test_nobody_is_sent_to_a_list_of_resources_for_the_machine() -> None:
+    assert not [
+        entry.id for entry in CATALOGUE.values() for _, command in entry.next if "coder show" in command
+    ]

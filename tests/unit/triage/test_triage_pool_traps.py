@@ -134,4 +134,4 @@ def test_a_quiet_spell_is_counted_from_the_failure_not_from_the_success_after_it
     good = build("pb2", preset_id=PRESET, created_at=before(30), job=job(completed_at=before(20)), **POOL)
     made = bare_prebuild(2, agent(workspace_id="pb2"), build=good)
     found = find(facts(bad, made, presets=wants), "P04")
-    assert "next try is due" in {proof.text for proof in found.evidence}
+    assert "next try was due" in {proof.text for proof in found.evidence}
