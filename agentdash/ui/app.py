@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events, work
 from textual.app import App
 from textual.binding import BindingType
+from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widgets import Input
@@ -84,6 +85,15 @@ class AgentDash(App[int], inherit_bindings=False):
         self._gate = KeyGate(self, super().on_event, self._stays)
 
     # Life
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's own, made to outlive a terminal that vanishes."""
+        found = super().get_driver_class()
+        if found.__name__ != "LinuxDriver":
+            return found
+        from agentdash.ui.driver import TerminalDriver  # noqa: PLC0415 - there is none on Windows
+
+        return TerminalDriver
 
     def get_default_screen(self) -> Screen[Any]:
         """What is painted first."""

@@ -28,6 +28,26 @@ sys.exit(app.return_code)
 """
 
 
+TALKS = """
+import sys
+from textual.app import App
+from agentdash.ui.driver import TerminalDriver
+
+class Talks(App):
+    def on_ready(self):
+        self._driver.write("READY")
+        self._driver.flush()
+        self.set_interval(0.01, self.talk)
+    def talk(self):
+        for _ in range(50):
+            self._driver.write("x" * 2000)
+
+app = Talks(driver_class=TerminalDriver)
+app.run()
+sys.exit(app.return_code)
+"""
+
+
 def read_until(descriptor: int, wanted: bytes, deadline_s: float = 20.0) -> bytes:
     """Read a terminal until something was written, or the program is gone."""
     seen = b""
@@ -71,3 +91,24 @@ def test_a_signal_ends_the_program_with_the_terminal_restored(name: str) -> None
         process.kill()
         process.wait()
         os.close(outer)
+
+
+def test_a_terminal_that_vanishes_ends_the_program_that_goes_on_writing() -> None:
+    outer, inner = pty.openpty()
+    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", TALKS],
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+        env=env,
+        start_new_session=True,
+    )
+    os.close(inner)
+    try:
+        assert b"READY" in read_until(outer, b"READY")
+        os.close(outer)
+        assert process.wait(timeout=30) == 129
+    finally:
+        process.kill()
+        process.wait()
