@@ -14,7 +14,16 @@ from agentdash.present.cells import EMPTY, MISSING, Cell, Span, Tone
 from agentdash.present.glyphs import UNICODE, Glyphs
 from agentdash.present.tables import LabelledFact
 from agentdash.present.times import age, moment
-from agentdash.triage.finding import Confidence, Diagnosis, Evidence, Finding, Group, Severity, Subject
+from agentdash.triage.finding import (
+    Confidence,
+    Diagnosis,
+    Evidence,
+    Finding,
+    Group,
+    Severity,
+    Subject,
+    naming,
+)
 from agentdash.triage.precedence import rank
 from agentdash.triage.verdict import Kind
 
@@ -200,7 +209,7 @@ def item_cells(item: Item, now: datetime, glyphs: Glyphs = UNICODE) -> tuple[Cel
 
 
 def _titled(title: str, finding: Finding) -> str:
-    text = f"{title}: {finding.suspect}" if finding.suspect and finding.suspect not in title else title
+    text = naming(title, finding.suspect)
     return f"{text} ?" if finding.confidence is Confidence.LIKELY else text
 
 

@@ -18,7 +18,7 @@ from agentdash.triage.catalogue import CATALOGUE
 from agentdash.triage.claims import Claim
 from agentdash.triage.clock import age_s
 from agentdash.triage.facts import Facts
-from agentdash.triage.finding import Diagnosis, Finding, Severity
+from agentdash.triage.finding import Diagnosis, Finding, Severity, naming
 from agentdash.triage.pools import Pool, has_failed_start, is_running, is_starting
 from agentdash.triage.verdict import Kind
 
@@ -161,9 +161,7 @@ def _cause_title(finding: Finding) -> str:
     entry = CATALOGUE.get(finding.cause)
     title = finding.title if entry is None or finding.cause == finding.rule else entry.title
     what = f"{finding.suspect} fails" if finding.suspect and finding.cause in _FAILS else title
-    if finding.suspect and finding.suspect not in what:
-        what = f"{what}: {finding.suspect}"
-    return what
+    return naming(what, finding.suspect)
 
 
 _FAILS = frozenset({"S02", "S03", "S04", "D02"})

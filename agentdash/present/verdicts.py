@@ -14,7 +14,7 @@ from agentdash.present.times import duration
 from agentdash.state.views import Row
 from agentdash.triage.baseline import Baseline
 from agentdash.triage.facts import Facts
-from agentdash.triage.finding import Diagnosis, Finding, Group, Severity
+from agentdash.triage.finding import Diagnosis, Finding, Group, Severity, naming
 from agentdash.triage.precedence import is_hindrance, rank
 from agentdash.triage.verdict import Verdict
 
@@ -106,9 +106,7 @@ def _spoken(first: Verdict, findings: tuple[Finding, ...]) -> Verdict:
     if teller.rule == first.rule and teller.suspect in ("", first.suspect):
         since = first.since or teller.since
         return replace(first, severity=best.severity, rule=best.rule, since=since, finding=best)
-    text = teller.title
-    if teller.suspect and teller.suspect not in text:
-        text = f"{text}: {teller.suspect}"
+    text = naming(teller.title, teller.suspect)
     return Verdict(
         text,
         best.severity,

@@ -41,6 +41,11 @@ class Confidence(StrEnum):
     """Inferred: the past is not on the wire, or the state was never seen on a running server."""
 
 
+def naming(title: str, suspect: str) -> str:
+    """A title with the suspect behind it, unless it names it already: `Metadata CPU: …` needs no `cpu`."""
+    return f"{title}: {suspect}" if suspect and suspect.casefold() not in title.casefold() else title
+
+
 SubjectKind = Literal["workspace", "agent", "preset", "template", "deployment", "provisioner", "proxy"]
 
 

@@ -68,6 +68,7 @@ CONSEQUENCES: MappingProxyType[str, frozenset[str]] = MappingProxyType(
         "B02": _AGENT_SIDE | {"B04", "C01"},
         "B03": _AGENT_SIDE | {"B04"},
         "C02": _AGENT_SIDE | {"B09"},
+        "P16": _AGENT_SIDE | {"P03", "P04", "P05"},
         "P05": frozenset({"P03", "P04"}),
         "P06": frozenset({"P03"}),
         "A02": _CUT_OFF | {"D07"},

@@ -13,6 +13,7 @@ from agentdash.triage.evidence import cause_of, clean_error, terraform_errors
 from agentdash.triage.finding import Confidence, Evidence, Finding, Subject
 from agentdash.triage.memory import is_short
 from agentdash.triage.pools import Pool
+from agentdash.triage.rules.queue import NO_ALLOWANCE, QUOTA, is_out_of_quota
 from agentdash.triage.rules.registry import deployment_rule, pool_rule
 from agentdash.triage.rules.wording import cause_of_text, first_line
 
@@ -367,6 +368,28 @@ def refused(case: PoolCase) -> Outcome:
             case.counts(),
             _version_made(case),
             Evidence(None, "no prebuild of it was ever made", "workspaces"),
+        ],
+    )
+
+
+@pool_rule("P16")
+def out_of_quota(case: PoolCase) -> Outcome:
+    """The quota of the prebuilds' group is used up: its latest failure says so."""
+    failed = [w for w in case.pool.newest_starts if w.build.job.status == "failed"]
+    refused = [w for w in failed if w.build.job.error_code == QUOTA]
+    if not is_out_of_quota(case.pool):
+        return
+    newest = refused[0].build
+    cost = f"daily cost {newest.daily_cost}"
+    yield case.find(
+        "P16",
+        since=newest.job.completed_at,
+        causes=[NO_ALLOWANCE],
+        evidence=[
+            Evidence(newest.job.completed_at, QUOTA, "latest_build.job.error_code"),
+            *_errors(case, refused),
+            Evidence(None, cost, "latest_build.daily_cost") if newest.daily_cost else None,
+            case.counts(),
         ],
     )
 

@@ -12,7 +12,7 @@ from agentdash.triage.clock import known, latest, older
 from agentdash.triage.finding import Confidence, Evidence, Severity
 from agentdash.triage.pools import is_eligible
 from agentdash.triage.rules.connect import is_deaf, status_of
-from agentdash.triage.rules.queue import QUOTA
+from agentdash.triage.rules.queue import NO_ALLOWANCE, QUOTA, is_out_of_quota
 from agentdash.triage.rules.registry import workspace_rule
 from agentdash.triage.rules.running import failed_scripts, unfinished
 from agentdash.triage.rules.script_advice import Advice, failure_advice, log_command
@@ -252,12 +252,15 @@ def quota(case: WorkspaceCase) -> Outcome:
     job = case.job
     if job.status != "failed" or job.error_code != QUOTA:
         return
+    pool = case.facts.pool() if case.workspace.is_prebuild else None
+    if pool is not None and is_out_of_quota(pool) and case.build.transition == "start":
+        return
     is_pool = case.workspace.is_prebuild or case.build.initiator_id == PREBUILDS_USER_ID
     yield case.find(
         "P16",
         severity=None if is_pool else Severity.FAILED,
         since=job.completed_at,
-        causes=["the group of the prebuilds user has no quota allowance"] if is_pool else (),
+        causes=[NO_ALLOWANCE] if is_pool else (),
         evidence=[
             case.build_proof("job.error_code", QUOTA, job.completed_at),
             case.build_proof("job.error", first_line(job.error)),

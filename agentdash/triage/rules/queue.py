@@ -6,11 +6,19 @@ from agentdash.state.model import PREBUILDS_USER_ID
 from agentdash.triage.cases import Case, Outcome, WorkspaceCase
 from agentdash.triage.clock import after, ahead, left, older
 from agentdash.triage.finding import Evidence, Severity, Subject
+from agentdash.triage.pools import Pool
 from agentdash.triage.rules.registry import deployment_rule, workspace_rule
 from agentdash.triage.rules.wording import tags_words, version_of
 
 QUOTA = "INSUFFICIENT_QUOTA"
+NO_ALLOWANCE = "the group of the prebuilds user has no quota allowance"
 _STANDING = frozenset({"pending", "running"})
+
+
+def is_out_of_quota(pool: Pool) -> bool:
+    """P16: whether the latest failure of a pool was for want of quota; then it is told of the pool, once."""
+    newest = next((w for w in pool.newest_starts if w.build.job.status == "failed"), None)
+    return newest is not None and newest.build.job.error_code == QUOTA
 
 
 def is_queued(case: WorkspaceCase) -> bool:

@@ -70,7 +70,7 @@ MATRIX: dict[str, str] = {
     "p14-near": "",
     "p15": "P15 #1",
     "p15-near": "",
-    "p16": "P04 pool / standard, P16 #1",
+    "p16": "P16 pool / standard [P04]",
     "p16-near": "B09 #1, P04 pool / standard",
     "p17": "P17 pool",
     "p17-near": "",

@@ -10,7 +10,9 @@ import pytest
 from immutables import Map
 
 from agentdash.triage.catalogue import CATALOGUE
+from agentdash.triage.diagnose import diagnose
 from agentdash.triage.entries.entry import Entry
+from agentdash.triage.finding import naming
 from tests.unit.triage.builders import (
     ORG,
     PREBUILDS_USER_ID,
@@ -353,3 +355,30 @@ def test_nobody_is_sent_to_a_list_of_resources_for_the_machine() -> None:
     assert not [
         entry.id for entry in CATALOGUE.values() for _, command in entry.next if "coder show" in command
     ]
+
+
+def test_a_pool_out_of_quota_waits_for_that_and_nothing_else() -> None:
+    refused_ones = [broken(n, error="insufficient quota", error_code="INSUFFICIENT_QUOTA") for n in (1, 2, 3)]
+    found = diagnose(facts(*refused_ones, pool=0)).findings
+    of_quota = [f for f in found if f.rule == "P16"]
+    assert [(f.subject.kind, f.primary) for f in of_quota] == [("preset", True)]
+    assert {f.rule for f in of_quota[0].folded} == {"P04", "P05"}
+
+
+def test_an_older_refusal_is_told_of_its_own_prebuild() -> None:
+    older = broken(2, error="insufficient quota", error_code="INSUFFICIENT_QUOTA")
+    found = find(facts(broken(1), older, pool=0), "P16")
+    assert (found.subject.kind, found.subject.workspace) == ("workspace", "prebuilds/prebuild-2")
+
+
+@pytest.mark.parametrize(
+    ("title", "suspect", "said"),
+    [
+        ("Metadata CPU: run cmd", "cpu", "Metadata CPU: run cmd"),
+        ("App Web is unhealthy", "web", "App Web is unhealthy"),
+        ("Start took 74 s", "clone", "Start took 74 s: clone"),
+        ("Start took 74 s", "", "Start took 74 s"),
+    ],
+)
+def test_a_title_names_its_suspect_once(title: str, suspect: str, said: str) -> None:
+    assert naming(title, suspect) == said
