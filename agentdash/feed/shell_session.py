@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 REPLAY_BYTES = 65536
 """A return begins with so much old output at most (contract: pty.md §9.1)."""
 REPLAY_S = 1.0
+ORDERLY = 1000
+"""Code with which a line is closed whose shell has ended."""
 PIECE = 32768
 """Bytes drawn at once: some milliseconds of work."""
 ASK_EVERY_S = 10.0
@@ -92,6 +94,8 @@ class Session:
         self.target = target
         self.reconnect = reconnect or uuid.uuid4()
         self.opened_at = clock.now()
+        self._was_orderly = False
+        """Whether the line before the last was closed in order: as the end of a shell is told, and of a frozen agent."""
         self.status = Status(ShellState.CONNECTING, self.opened_at)
         self.advice = ""
         """What is odd about a connected session; empty if nothing is."""
@@ -307,8 +311,10 @@ class Session:
         what = "command" if self.target.command else "shell"
         if self._is_over:
             self.end = TerminalEnd(EndKind.EXITED, None, "", "")
-            await self._ended(f"The {what} had ended while the line was down.")
+            when = "has ended" if self._was_orderly else "had ended while the line was down"
+            await self._ended(f"The {what} {when}.")
             return
+        self._was_orderly = close is not None and close.code == ORDERLY
         if self._lost or self._agent_id() != agent_id:
             self._say(ShellState.LOST, self._lost or "the agent is gone; waiting for it to come back")
             await self._return_of(agent_id)

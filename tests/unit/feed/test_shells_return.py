@@ -263,3 +263,15 @@ def _here() -> str:
     import socket
 
     return socket.gethostname()
+
+
+async def test_a_shell_whose_line_was_closed_in_order_is_not_said_to_have_ended_while_it_was_down() -> None:
+    async with bench() as it:
+        shell = await it.open()
+        it.line.say(b"logout")
+        await settle()
+        await it.cut(replace(CUT, code=1000))
+        await it.clock.advance(2)
+        it.line.say(mark(it))
+        await settle()
+        assert shell.status.sentence == "The shell has ended. Enter starts a new one."
