@@ -18,7 +18,7 @@ from agentdash.feed.logs import AgentLog
 from agentdash.feed.metadata import Metadata
 from agentdash.feed.tasks import Tasks
 from agentdash.state import events as ev
-from agentdash.state.freshness import Problem
+from agentdash.state.freshness import NOT_ON_SCREEN, Problem
 from agentdash.state.model import Agent, Workspace
 
 PANE_OF: dict[ev.FactName, frozenset[str]] = {
@@ -35,7 +35,7 @@ DIALLED: frozenset[ev.FactName] = frozenset({"ports", "containers"})
 """Facts that need a tunnel to the agent."""
 PUSHED: frozenset[ev.FactName] = frozenset({"containers", "metadata"})
 
-HIDDEN = Problem("NotOnScreen", "Paused", "It is read only while it is on screen.")
+HIDDEN = Problem(NOT_ON_SCREEN, "Paused", "It is read only while it is on screen.")
 GONE = Problem("AgentGone", "The agent is gone", "The workspace's latest build has no such agent.")
 BUILDING = Problem(
     "BuildUnderWay", "A build is under way", "The workspace has no agents meanwhile.", "It goes on by itself."
@@ -132,7 +132,7 @@ class OpenedAgent:
             return
         for name in list(life.parts):
             self._stop(life, name)
-        self._ctx.emit(ev.AgentClosed(life.subject.agent_id))
+        self._ctx.emit(ev.AgentClosed(life.subject.agent_id, self._ctx.server_now()))
 
     def _outlive(self, life: _Life) -> None:
         """The agent has left the workspace: its last facts stay on screen as what they are, its log is completed."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from agentdash.state import events as ev
-from agentdash.state.detail import AgentDetail, add_readings
+from agentdash.state.detail import CLOSED_KEPT, CLOSED_KEPT_S, AgentDetail, add_readings
 from agentdash.state.fleet_store import note
-from agentdash.state.freshness import Fact, Freshness
+from agentdash.state.freshness import NOT_ON_SCREEN, Fact, Freshness
 from agentdash.state.state import Changes, State
 
 
@@ -29,22 +30,55 @@ def _agent_read(state: State, event: ev.AgentRead, changes: Changes) -> State:
 
 
 def _agent_opened(state: State, event: ev.AgentOpened, changes: Changes) -> State:
-    if event.agent_id in state.details:
+    known = state.details.get(event.agent_id)
+    if known is not None and known.closed_at is None:
         return state
+    opened = AgentDetail(event.agent_id) if known is None else replace(known, closed_at=None)
     changes.details.add(event.agent_id)
-    return replace(state, details=state.details.set(event.agent_id, AgentDetail(event.agent_id)))
+    return replace(state, details=state.details.set(event.agent_id, opened))
 
 
 def _agent_closed(state: State, event: ev.AgentClosed, changes: Changes) -> State:
-    if event.agent_id not in state.details:
+    detail = state.details.get(event.agent_id)
+    if detail is None or detail.closed_at is not None:
         return state
     changes.details.add(event.agent_id)
     logs = state.logs.delete(event.agent_id) if event.agent_id in state.logs else state.logs
-    return replace(state, details=state.details.delete(event.agent_id), logs=logs)
+    details = (
+        state.details.set(event.agent_id, detail.closed(event.at))
+        if detail.is_told
+        else state.details.delete(event.agent_id)
+    )
+    return let_go(replace(state, details=details, logs=logs), event.at, changes)
+
+
+def let_go(state: State, now: datetime, changes: Changes) -> State:
+    """Drop what was read last of agents that left the screen: too long ago, too many since, or gone altogether."""
+    closed = sorted(
+        (detail.closed_at, agent_id)
+        for agent_id, detail in state.details.items()
+        if detail.closed_at is not None
+    )
+    old = {
+        agent_id
+        for at, agent_id in closed
+        if (now - at).total_seconds() > CLOSED_KEPT_S or agent_id not in state.agent_homes
+    }
+    left = [agent_id for _, agent_id in closed if agent_id not in old]
+    old.update(left[: max(0, len(left) - CLOSED_KEPT)])
+    if not old:
+        return state
+    details = state.details.mutate()
+    for agent_id in old:
+        del details[agent_id]
+    changes.details |= old
+    return replace(state, details=details.finish())
 
 
 def _detail(state: State, agent_id: str, changes: Changes, **fields: Any) -> State:
     detail = state.details.get(agent_id, AgentDetail(agent_id))
+    if detail.closed_at is not None:  # an answer that was still on its way
+        fields = {name: value.left() if isinstance(value, Fact) else value for name, value in fields.items()}
     updated = replace(detail, **fields)
     if updated == detail and agent_id in state.details:
         return state
@@ -111,9 +145,10 @@ def _fact_loading(state: State, event: ev.FactLoading, changes: Changes) -> Stat
 
 
 def _fact_failed(state: State, event: ev.FactFailed, changes: Changes) -> State:
-    fact = _fact(state, event.agent_id, event.fact).failed(
-        event.problem, refused=event.refused, retry_at=event.retry_at
-    )
+    known = _fact(state, event.agent_id, event.fact)
+    if event.problem.kind == NOT_ON_SCREEN and known.problem is not None:
+        return state  # that nobody asks any more says less than what came of asking
+    fact = known.failed(event.problem, refused=event.refused, retry_at=event.retry_at)
     return _detail(state, event.agent_id, changes, **{event.fact: fact})
 
 

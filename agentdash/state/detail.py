@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 
 from immutables import Map
@@ -21,6 +21,10 @@ from agentdash.state.model import (
 )
 
 READINGS_KEPT = 60
+CLOSED_KEPT = 64
+"""Agents that have left the screen of which the last reading is kept."""
+CLOSED_KEPT_S = 600.0
+"""How long it is kept."""
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 
 
@@ -47,6 +51,24 @@ class AgentDetail:
     timings: Fact[Timings] = field(default_factory=Fact)
     readings: Map[str, tuple[Reading, ...]] = field(default_factory=Map)
     """By metadata key, oldest first, at most `READINGS_KEPT`."""
+    closed_at: datetime | None = None
+    """When the agent left the screen (server time); None while it is on it. No fact of a closed one is live."""
+
+    def closed(self, at: datetime) -> AgentDetail:
+        """The same once nothing is read of it any more: the last reading, and old."""
+        old = {name: getattr(self, name).left() for name in FACT_NAMES}
+        return replace(self, closed_at=at, **old)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether anything was read, or found out in vain."""
+        return any(
+            fact.value is not None or fact.problem is not None
+            for fact in (getattr(self, name) for name in FACT_NAMES)
+        )
+
+
+FACT_NAMES = tuple(f.name for f in fields(AgentDetail) if f.name not in ("agent_id", "readings", "closed_at"))
 
 
 def leading_number(value: str) -> float | None:

@@ -169,9 +169,10 @@ class AgentOpened:
 
 @dataclass(frozen=True, slots=True)
 class AgentClosed:
-    """Nobody looks at the agent any more; its facts may go."""
+    """Nobody looks at the agent any more since `at` (server time): what was read last is kept for a while as old."""
 
     agent_id: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+NOT_ON_SCREEN = "NotOnScreen"
+"""Kind of the problem that nobody asks at present: no error of the server."""
+
 
 class Freshness(StrEnum):
     """What keeps a fact true at present."""
@@ -83,6 +86,12 @@ class Fact(Generic[T]):
         if self.freshness in (Freshness.LIVE, Freshness.POLLED):
             return replace(self, freshness=Freshness.STALE)
         return self
+
+    def left(self) -> Fact[T]:
+        """The fact when nobody asks for it any more: nothing keeps it, nothing is on its way, and nothing tries again."""
+        if self.freshness is Freshness.LOADING:
+            return replace(self, freshness=Freshness.UNKNOWN if self.value is None else Freshness.STALE)
+        return replace(self.stale(), retry_at=None)
 
     @property
     def is_usable(self) -> bool:

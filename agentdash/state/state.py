@@ -34,7 +34,7 @@ class State:
     agent_homes: Map[str, str] = field(default_factory=Map)
     """Agent id → workspace id, of the agents in `workspaces`."""
     details: Map[str, AgentDetail] = field(default_factory=Map)
-    """By agent id, of opened agents."""
+    """By agent id, of agents on screen and of those that left it a short while ago (`AgentDetail.closed_at`)."""
     logs: Map[str, LogBook] = field(default_factory=Map)
     """By agent id."""
     build_logs: Map[str, LogBook] = field(default_factory=Map)

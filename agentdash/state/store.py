@@ -63,6 +63,11 @@ class Store:
         return state
 
 
+def _sweep_ended(state: State, event: ev.SweepEnded, changes: Changes) -> State:
+    swept = fleet_store.REDUCERS[ev.SweepEnded](state, event, changes)
+    return agent_store.let_go(swept, event.at, changes)
+
+
 def _stream_changed(state: State, event: ev.StreamChanged, changes: Changes) -> State:
     old = state.streams.get(event.stream_id)
     reconnects = 0 if old is None else old.reconnects
@@ -103,6 +108,7 @@ _REDUCERS: dict[type, Callable[[State, Any, Changes], State]] = {
     **server_store.REDUCERS,
     **fleet_store.REDUCERS,
     **agent_store.REDUCERS,
+    ev.SweepEnded: _sweep_ended,
     ev.StreamChanged: _stream_changed,
     ev.StreamForgotten: _stream_forgotten,
     ev.ActionChanged: _action_changed,

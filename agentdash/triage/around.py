@@ -14,13 +14,13 @@ from operator import attrgetter
 from typing import Any, Final
 
 from agentdash.state.deployment import BuildSummary, LogTail, PrebuildsConfig, ProvisionerDaemon
-from agentdash.state.detail import AgentDetail
+from agentdash.state.detail import CLOSED_KEPT_S, AgentDetail
 from agentdash.state.freshness import Fact
 from agentdash.state.model import LogLine, Timings, Transition, Workspace
 from agentdash.state.state import Seen
 from agentdash.triage.baseline import Figures
 from agentdash.triage.claims import Claim, claim_of
-from agentdash.triage.clock import Moment, Validity
+from agentdash.triage.clock import Moment, Validity, within
 from agentdash.triage.facts import Facts, Part
 from agentdash.triage.memory import Held, Starts
 from agentdash.triage.pools import Pool
@@ -109,9 +109,17 @@ class Around:
         return found or ()
 
     def detail(self, agent_id: str) -> AgentDetail | None:
-        """What is read of an agent on screen."""
+        """What is read of an agent on screen, or was read last of one that left it a short while ago."""
         found: AgentDetail | None = self._get("state.details", agent_id)
-        return found
+        if found is None or found.closed_at is None:
+            return found
+        return found if within(found.closed_at, self.now, CLOSED_KEPT_S) else None
+
+    def read_until(self, agent_id: str) -> Moment:
+        """The server's time, standing still at when the agent left the screen: what was read says nothing of later."""
+        detail = self.detail(agent_id)
+        closed_at = None if detail is None else detail.closed_at
+        return self.now if closed_at is None else self.now.not_after(closed_at)
 
     def builds(self) -> tuple[BuildSummary, ...] | None:
         """Its builds, newest first; None if they were not read."""

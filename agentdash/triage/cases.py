@@ -246,6 +246,14 @@ class AgentCase(WorkspaceCase):
         words = super().words()
         return {**words, "agent": f"{self.workspace.full_name}.{self.agent.name}"}
 
+    def last_read_proof(self) -> Evidence | None:
+        """When it left the screen, if what is known of it was read before then; None while it is on screen."""
+        detail = self.facts.detail(self.agent.id)
+        if detail is None or detail.closed_at is None:
+            return None
+        text = "left the screen: last read before then, not since"
+        return Evidence(detail.closed_at, text, "agentdash")
+
     def proof(self, path: str, text: str, at: datetime | None = None) -> Evidence:
         """A proof from the agent object."""
         return Evidence(at, text, f"agent.{path}")

@@ -20,7 +20,8 @@ STOPPING = frozenset({"shutting_down", "shutdown_timeout", "shutdown_error"})
 
 Kind = Literal[
     "prebuild",
-    "metadata",
+    "measurable",
+    "unmeasured",
     "template",
     "version",
     "running",
@@ -124,8 +125,6 @@ def _marks(workspace: Workspace) -> Iterator[tuple[Kind, Mark]]:
     build, template = workspace.build, workspace.template_id
     if workspace.is_prebuild:
         yield "prebuild", ()
-    if any(agent.metadata for agent in workspace.agents):
-        yield "metadata", ()
     yield (
         "template",
         (
@@ -146,6 +145,10 @@ def _marks(workspace: Workspace) -> Iterator[tuple[Kind, Mark]]:
 
 def _marks_of_agent(workspace: Workspace, agent: Agent) -> Iterator[tuple[Kind, Mark]]:
     version = workspace.build.template_version_id
+    if agent.status == "connected":
+        yield "measurable", ()
+        if not agent.metadata:
+            yield "unmeasured", ()
     if agent.parent_id is None:
         yield "root", (version, agent.name)
         if is_never_seen(agent):

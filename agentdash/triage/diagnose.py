@@ -10,12 +10,14 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Se
 from dataclasses import dataclass, replace
 from typing import Any
 
+from agentdash.state.detail import CLOSED_KEPT_S, AgentDetail
 from agentdash.state.freshness import Fact, Freshness
 from agentdash.state.model import Workspace
 from agentdash.triage import rules  # noqa: F401 - registers them
 from agentdash.triage.around import Around
 from agentdash.triage.cases import AgentCase, Case, Ground, PoolCase, WorkspaceCase, in_order
 from agentdash.triage.catalogue import CATALOGUE
+from agentdash.triage.clock import within
 from agentdash.triage.facts import Facts
 from agentdash.triage.facts import why as why_not
 from agentdash.triage.finding import CannotKnow, Diagnosis, Evidence, Finding
@@ -34,6 +36,8 @@ from agentdash.triage.rules.server import mass_loss
 HELD_IN_MASS_LOSS = frozenset({"A04", "A05", "P08", "D07", "W03"})
 """What is said once of the deployment when most agents are lost at once."""
 ONLY_FOLDED = frozenset({"W03"})
+ON_SCREEN = ("containers", "devcontainers", "listening ports", "metadata: ")
+"""How the sources of proofs begin that are read only of an agent on screen."""
 CAUSES_KEPT = 8
 EVIDENCE_KEPT = 12
 
@@ -97,7 +101,12 @@ def conclude(
     for rule, reason in blocked.items():
         if rule not in held:
             unknown[CannotKnow(rule, reason)] = None
-    for more in (*_without_history(facts, held), *_off_screen(facts, held), *_refusals(facts)):
+    for more in (
+        *_without_history(facts, held),
+        *_off_screen(facts, held),
+        *_unopened(facts, held),
+        *_refusals(facts),
+    ):
         unknown[more] = None
     grouped, groups = group(facts, sorted(told, key=_order), attributes)
     cannot = tuple(sorted(unknown, key=lambda c: (c.rule, c.why)))
@@ -124,8 +133,26 @@ def judge_workspace(around: Around, workspace: Workspace, blocked: Container[str
         for agent in workspace.agents:
             is_on_screen = around.detail(agent.id) is not None
             known = agent_rules(agent.status, agent.lifecycle, case.is_up, is_on_screen)
-            said += _all(known, AgentCase(around, workspace, agent), blocked)
+            about = AgentCase(around, workspace, agent)
+            said += _dated(_all(known, about, blocked), about)
     return _judged(said) if said else NOTHING
+
+
+def _dated(said: Iterable[Finding | CannotKnow], case: AgentCase) -> Iterator[Finding | CannotKnow]:
+    """The same, where it follows from what was read of an agent before it left the screen, with when that was."""
+    for one in said:
+        read = case.last_read_proof() if isinstance(one, Finding) and _is_read_on_screen(one, case) else None
+        if read is not None and isinstance(one, Finding):
+            yield replace(one, evidence=in_order((*one.evidence, read)))
+        else:
+            yield one
+
+
+def _is_read_on_screen(finding: Finding, case: AgentCase) -> bool:
+    """Whether one of its proofs was read of an agent on screen; what the list tells of metadata was not."""
+    if finding.rule == "R01" and case.agent.metadata:
+        return False
+    return any(e.source.startswith(ON_SCREEN) for e in finding.evidence)
 
 
 def _judged(said: list[Finding | CannotKnow]) -> Judged:
@@ -163,19 +190,48 @@ def _without_history(facts: Facts, judged: set[str]) -> list[CannotKnow]:
 
 
 def _off_screen(facts: Facts, judged: set[str]) -> list[CannotKnow]:
-    """Rules about what is read only of an agent on screen, while none is: asking would dial agents."""
-    details = facts.state.details.values()
+    """Rules about what is read only of an agent on screen, while none is: asking would dial agents.
+
+    Metadata are told of by the list too, though seldom of all agents, and never often enough to tell what stays full.
+    """
+    details = [d for d in facts.state.details.values() if _is_kept(d, facts)]
     listed = any(d.containers.value is not None or d.containers.problem is not None for d in details)
-    measured = any(d.metadata.value is not None for d in details) or facts.census.count("metadata")
-    missing = {
-        **({} if listed else {"containers": "containers: read only for an agent on screen"}),
-        **({} if measured else {"metadata": "metadata: read only for an agent on screen"}),
-    }
-    return [
+    missing = {} if listed else {"containers": "containers: read only for an agent on screen"}
+    found = [
         CannotKnow(entry.id, missing[source])
         for entry in CATALOGUE.values()
         for source in entry.needs
         if source in missing and entry.id not in judged
+    ]
+    measured = [
+        agent
+        for d in details
+        if d.metadata.value is not None and (agent := facts.state.agent(d.agent_id)) is not None
+        if agent.status == "connected"
+    ]
+    unmeasured = {
+        "R01": facts.census.count("unmeasured") - sum(not agent.metadata for agent in measured),
+        "R05": facts.census.count("measurable") - len(measured),
+    }
+    why = "metadata: read only for an agent on screen"
+    return found + [CannotKnow(rule, why) for rule, count in unmeasured.items() if count > 0]
+
+
+def _is_kept(detail: AgentDetail, facts: Facts) -> bool:
+    return detail.closed_at is None or within(detail.closed_at, facts.now, CLOSED_KEPT_S)
+
+
+def _unopened(facts: Facts, judged: set[str]) -> list[CannotKnow]:
+    """Rules about streams, while none has been opened."""
+    if facts.state.streams or facts.memory.refusals or facts.memory.cuts:
+        return []
+    since = facts.memory.since
+    is_single = since is None or since >= facts.now
+    reason = "streams: a single read opens none" if is_single else "streams: none is open"
+    return [
+        CannotKnow(entry.id, reason)
+        for entry in CATALOGUE.values()
+        if "streams" in entry.needs and entry.id not in judged
     ]
 
 

@@ -70,7 +70,7 @@ class Memory:
     """Streams that were live, and since when."""
     cuts: tuple[Cut, ...] = ()
     refusals: Map[str, tuple[int, datetime]] = field(default_factory=Map)
-    """Streams that were refused, with the status and since when, as long as none has come about."""
+    """Streams that were refused, with the last status and since when first, as long as none has come about."""
     unanswered: Map[str, tuple[str, ...]] = field(default_factory=Map)
     """Agent key → questions in a row that dialled it in vain, each told apart by its next try and its request id."""
 
@@ -120,7 +120,8 @@ def refusals(old: Map[str, tuple[int, datetime]], state: State) -> Map[str, tupl
     if any(s.state is StreamState.LIVE or s.reconnects for s in streams):
         return Map()
     found = {
-        s.id: (s.problem.status, s.since)
+        # Between two tries it is connecting: its own time is that of the last try.
+        s.id: (s.problem.status, min(old[s.id][1], s.since) if s.id in old else s.since)
         for s in streams
         if s.state is StreamState.RETRYING and s.problem is not None and s.problem.status is not None
     }
@@ -219,6 +220,10 @@ def _unanswered(memory: Memory, state: State) -> Map[str, tuple[str, ...]]:
         if agent is None:
             continue
         found = memory.unanswered.get(agent.key, ())
+        if detail.closed_at is not None:  # nothing was asked since
+            if found:
+                made[agent.key] = found
+            continue
         bad = [
             f"{name} {fact.retry_at} {fact.problem.request_id if fact.problem else ''}"
             for name, fact in (("ports", detail.ports), ("containers", detail.containers))

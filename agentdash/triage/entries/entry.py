@@ -25,6 +25,7 @@ Source = Literal[
     "parameters",
     "containers",
     "metadata",
+    "streams",
     "history",
 ]
 """What a rule is judged from beside the workspace itself."""

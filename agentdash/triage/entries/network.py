@@ -45,6 +45,7 @@ ENTRIES = (
         "",
         ("a proxy in front of the deployment does not pass the upgrade",),
         (("let the proxy pass `Upgrade` and keep idle streams for more than 30 s", ""),),
+        ("streams",),
         reference="docs: admin/monitoring/health-check (EWS01–EWS03)",
     ),
     Entry(

@@ -79,7 +79,7 @@ def starting_for_ever(case: AgentCase) -> Outcome:
         held = _held(case, devcontainer)
         if devcontainer.status != "starting" or held is None or waits_for_scripts:
             continue
-        if older(held.since, case.facts.now, limit):
+        if older(held.since, case.facts.read_until(case.agent.id), limit):
             last = next((ln for ln in reversed(_lines(case, devcontainer.name)) if ln.text.strip()), None)
             yield case.find(
                 "D01",
@@ -372,10 +372,11 @@ def stopped(case: AgentCase) -> Outcome:
         held = _held(case, devcontainer)
         if devcontainer.status != "stopped" or held is None or not is_of_template(case, devcontainer):
             continue
-        if older(held.since, case.facts.now, case.limits.devcontainer_stopped_s):
+        until = case.facts.read_until(case.agent.id)
+        if older(held.since, until, case.limits.devcontainer_stopped_s):
             own = devcontainer.container
             engine = Evidence(None, own.status, "devcontainers.container.status") if own else None
-            took = ago(held.since, case.facts.now)
+            took = ago(held.since, until)
             yield case.find(
                 "D11",
                 title=f"Devcontainer {devcontainer.name} is stopped",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from agentdash.state.detail import leading_number
 from agentdash.state.freshness import Freshness
 from agentdash.state.model import MetadataItem
 from agentdash.triage.cases import AgentCase, Outcome, WorkspaceCase
@@ -19,8 +20,13 @@ _FRESH_S = 120.0
 
 
 def metadata_of(case: AgentCase) -> tuple[MetadataItem, ...]:
-    """Metadata read of late; empty if there is none, or it is old."""
+    """Metadata read of late; empty if there is none, or it is old.
+
+    Of an agent that left the screen what the list tells counts first: it is read again. The last reading stands in for it.
+    """
     detail = case.facts.detail(case.agent.id)
+    if detail is not None and detail.closed_at is not None:
+        return case.agent.metadata or detail.metadata.value or ()
     if detail is not None and detail.metadata.value:
         fact = detail.metadata
         is_fresh = fact.freshness is Freshness.LIVE or within(fact.at, case.facts.now, _FRESH_S)
@@ -131,6 +137,9 @@ def full(case: AgentCase) -> Outcome:
         if scale is None or item.error or not _FILLS.search(f"{item.key} {item.name}"):
             continue
         levels = [100 * reading.value / scale for reading in readings]
+        if detail.closed_at is not None:  # the list may have told of it since
+            level = leading_number(item.value)
+            levels += [] if level is None else [100 * level / scale]
         if len(levels) < count or any(not case.limits.full_pct <= level <= 100.5 for level in levels):
             continue
         yield case.find(
@@ -141,7 +150,7 @@ def full(case: AgentCase) -> Outcome:
             confidence=Confidence.LIKELY,
             evidence=[
                 Evidence(reading.at, f"{level:.0f} %", f"metadata: {item.key}")
-                for reading, level in zip(readings, levels, strict=True)
+                for reading, level in zip(readings, levels, strict=False)
             ],
         )
 

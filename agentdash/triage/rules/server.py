@@ -162,6 +162,8 @@ def _problems(facts: Facts) -> Iterator[Problem]:
     found = [facts.state.server.problem, facts.state.fleet.problem]
     found += [stream.problem for stream in facts.state.streams.values()]
     for detail in facts.state.details.values():
+        if detail.closed_at is not None:
+            continue  # nothing is asked of it at present
         found += [
             detail.ports.problem,
             detail.containers.problem,

@@ -302,7 +302,8 @@ async def test_closing_lets_everything_go() -> None:
         await opened(world, *ALL)
         world.feed.open_agent(None)
         await settle()
-        assert not world.state.details
+        assert world.state.details[AGENT].closed_at is not None
+        assert world.state.details[AGENT].metadata.freshness is not Freshness.LIVE
         assert [s for s in world.state.streams if AGENT in s] == []
         kinds = ("follow", "metadata", "watch_containers")
         assert not [k for k in kinds if world.source.stream(k, AGENT).is_open]

@@ -303,7 +303,7 @@ async def test_a_log_on_screen_is_left_to_its_stream() -> None:
     async with world.doing(WorkspaceQuestions(world.ctx).run):
         await world.clock.advance(30)
         assert "agent_tail" not in asked(world)
-        world.store.apply([ev.AgentOpened("w1-main-1"), ev.AgentClosed("w1-main-1")])
+        world.store.apply([ev.AgentOpened("w1-main-1"), ev.AgentClosed("w1-main-1", NOON)])
         await world.clock.advance(10)
         assert "agent_tail" in asked(world)
 

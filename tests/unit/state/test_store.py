@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from immutables import Map
 
 from agentdash.state import events as ev
-from agentdash.state.freshness import Fact, Freshness, Problem, StreamState
+from agentdash.state.detail import CLOSED_KEPT, CLOSED_KEPT_S
+from agentdash.state.freshness import NOT_ON_SCREEN, Fact, Freshness, Problem, StreamState
 from agentdash.state.history import KEPT
 from agentdash.state.model import (
     ActionRecord,
@@ -279,10 +280,70 @@ def test_closing_an_agent_lets_its_facts_and_lines_go() -> None:
     store = Store()
     store.apply([ev.AgentOpened("a"), ev.LogLinesRead("a", (make_line(1),))])
     assert not store.apply([ev.AgentOpened("a")])
-    assert store.apply([ev.AgentClosed("a")]).details == {"a"}
+    assert store.apply([ev.AgentClosed("a", NOW)]).details == {"a"}
     assert "a" not in store.state.details
     assert "a" not in store.state.logs
-    assert not store.apply([ev.AgentClosed("a")])
+    assert not store.apply([ev.AgentClosed("a", NOW)])
+
+
+def test_the_last_reading_of_a_closed_agent_is_kept_as_old_and_nothing_of_it_is_live() -> None:
+    store = Store()
+    store.apply([ev.AgentOpened("a"), ev.ContainersRead("a", Containers(), NOW, live=True)])
+    store.apply(
+        [ev.FactLoading("a", "ports"), ev.WorkspacesRead((make_workspace(make_agent(id="a")),), NOW, "page")]
+    )
+    assert store.apply([ev.AgentClosed("a", later(5))]).details == {"a"}
+    kept = store.state.details["a"]
+    assert (kept.closed_at, kept.containers.freshness, kept.containers.at) == (later(5), Freshness.STALE, NOW)
+    assert kept.ports.freshness is Freshness.UNKNOWN
+    store.apply([ev.ContainersRead("a", Containers(), later(6), live=True)])  # was on its way
+    assert store.state.details["a"].containers.freshness is Freshness.STALE
+    store.apply([ev.AgentOpened("a"), ev.FactLoading("a", "containers")])
+    again = store.state.details["a"]
+    assert (again.closed_at, again.containers.value, again.containers.freshness) == (
+        None,
+        Containers(),
+        Freshness.STALE,
+    )
+
+
+def test_the_last_readings_are_kept_for_so_long_and_of_so_many_agents() -> None:
+    store = Store()
+    agents = [make_agent(id=f"a{n}", name=f"a{n}") for n in range(CLOSED_KEPT + 1)]
+    home = make_workspace(*agents)
+    store.apply([ev.WorkspacesRead((home,), NOW, "page")])
+    for second, agent in enumerate(agents):
+        store.apply([ev.AgentOpened(agent.id), ev.PortsRead(agent.id, (), NOW)])
+        changes = store.apply([ev.AgentClosed(agent.id, later(second))])
+    assert changes.details == {"a0", agents[-1].id}
+    assert len(store.state.details) == CLOSED_KEPT
+    assert "a0" not in store.state.details
+    store.apply([ev.AgentOpened("a9")])
+    swept = frozenset({home.id})
+    changes = store.apply([ev.SweepEnded(swept, later(CLOSED_KEPT_S + 3), 1)])
+    assert changes.details == {"a1", "a2"}
+    store.apply([ev.SweepEnded(swept, later(9999), 1)])
+    assert set(store.state.details) == {"a9"}
+
+
+def test_what_a_closed_agent_told_goes_with_the_agent() -> None:
+    store = Store()
+    home = make_workspace(make_agent(id="a"))
+    store.apply([ev.WorkspacesRead((home,), NOW, "page"), ev.AgentOpened("a"), ev.PortsRead("a", (), NOW)])
+    store.apply([ev.AgentClosed("a", NOW), ev.SweepEnded(frozenset(), later(1), 0)])
+    assert not store.state.details
+
+
+def test_that_nobody_asks_hides_no_trouble() -> None:
+    store = Store()
+    hidden = Problem(NOT_ON_SCREEN, "Paused")
+    store.apply([ev.AgentOpened("a"), ev.FactFailed("a", "containers", TROUBLE)])
+    assert not store.apply([ev.FactFailed("a", "containers", hidden)])
+    assert store.state.details["a"].containers.problem == TROUBLE
+    store.apply(
+        [ev.ContainersRead("a", Containers(), NOW, live=True), ev.FactFailed("a", "containers", hidden)]
+    )
+    assert store.state.details["a"].containers.problem == hidden
 
 
 # Logs
@@ -410,7 +471,7 @@ EVENTS: st.SearchStrategy[ev.Event] = st.one_of(
     st.builds(ev.SweepEnded, st.frozensets(st.sampled_from(["w1", "w2"])), TIMES, st.integers(0, 3)),
     st.builds(ev.AgentRead, AGENTS, TIMES),
     st.builds(ev.AgentOpened, AGENT_IDS),
-    st.builds(ev.AgentClosed, AGENT_IDS),
+    st.builds(ev.AgentClosed, AGENT_IDS, TIMES),
     st.builds(ev.FactFailed, AGENT_IDS, st.sampled_from(get_args(ev.FactName)), st.just(TROUBLE)),
     st.builds(ev.LogLinesRead, AGENT_IDS, st.builds(lambda n: (make_line(n),), st.integers(1, 9))),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from immutables import Map
 
@@ -221,3 +223,24 @@ def test_a_lost_parent_takes_its_sub_agents_along() -> None:
     inner = sub_agent(gone, status="disconnected", disconnected_at=before(300), last_connected_at=before(300))
     well = [workspace(agent(workspace_id=f"o{n}"), id=f"o{n}") for n in range(3)]
     assert rules_of(facts(workspace(gone, inner), *well)) == {"A05"}
+
+
+def _left(of: Facts, ago_s: float) -> Facts:
+    """The same after the agent left the screen."""
+    details = Map({k: d.closed(before(ago_s)) for k, d in of.state.details.items()})
+    return replace(of, state=replace(of.state, details=details))
+
+
+@pytest.mark.parametrize("rule", ["D03", "D04", "D05", "D06", "D08", "D10", "D11"])
+def test_the_last_reading_is_judged_for_a_while_and_says_since_when_it_is_old(rule: str) -> None:
+    on_screen = CASES[rule].fires()
+    assert not [e for e in find(on_screen, rule).evidence if "left the screen" in e.text]
+    proof = next(e for e in find(_left(on_screen, 5), rule).evidence if "left the screen" in e.text)
+    assert proof.at == before(5)
+    assert rule not in rules_of(_left(on_screen, 601))
+
+
+def test_what_was_not_read_since_gets_no_older() -> None:
+    young = shown(box("stopped"), held_s=200)
+    assert "D11" in rules_of(young)
+    assert "D11" not in rules_of(_left(young, 199))

@@ -8,7 +8,8 @@ import pytest
 from immutables import Map
 
 from agentdash.state.deployment import Deployment
-from agentdash.state.model import Server
+from agentdash.state.freshness import Stream, StreamState
+from agentdash.state.model import MetadataItem, Server
 from agentdash.state.state import State
 from agentdash.triage.catalogue import CATALOGUE, NOT_SHOWN, WITHOUT_FINDING
 from agentdash.triage.diagnose import diagnose
@@ -20,10 +21,12 @@ from tests.unit.model_factory import NOW, before
 from tests.unit.triage.builders import (
     agent,
     build,
+    detail,
     facts,
     job,
     pending,
     prebuild,
+    read,
     refused,
     script,
     sub_agent,
@@ -119,6 +122,26 @@ def test_what_is_read_on_screen_only_is_said() -> None:
     assert told["D04"] == "containers: read only for an agent on screen"
     assert told["R01"] == "metadata: read only for an agent on screen"
     assert "D02" not in told
+
+
+def test_metadata_of_some_agents_say_nothing_of_the_others() -> None:
+    listed = replace(MAIN, metadata=(MetadataItem("cpu", "CPU", "3%", age_s=1, interval_s=10),))
+
+    def untold(of: Facts) -> set[str]:
+        return {c.rule for c in diagnose(of).cannot_know if c.why.startswith("metadata: ")}
+
+    assert untold(facts(workspace(listed))) == {"R01", "R05"}  # the pool's agents have none
+    assert untold(facts(workspace(listed), pool=0)) == {"R05"}
+    measured = detail(listed, metadata=read(listed.metadata))
+    assert untold(facts(workspace(listed), pool=0, details=measured)) == set()
+
+
+def test_streams_that_were_never_opened_are_not_called_well() -> None:
+    once = {c.rule: c.why for c in diagnose(replace(facts(), memory=Memory())).cannot_know}
+    assert once["N04"] == "streams: a single read opens none"
+    assert {c.rule: c.why for c in diagnose(facts()).cannot_know}["N04"] == "streams: none is open"
+    opened = Map({"logs:a": Stream("logs:a", StreamState.LIVE, NOW)})
+    assert "N04" not in {c.rule for c in diagnose(facts(streams=opened)).cannot_know}
 
 
 def test_catalogue_tree_and_rules_name_the_same_ids() -> None:

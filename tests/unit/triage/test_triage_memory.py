@@ -104,6 +104,24 @@ def test_streams_that_die_at_one_age_are_counted() -> None:
     assert "N05" not in watched(*looks[:4])[0]
 
 
+def test_streams_are_refused_since_the_first_refusal_and_not_since_the_last_try() -> None:
+    def refused(second: float) -> Facts:
+        tried = NOW + timedelta(seconds=second)
+        problem = Problem("ServerError", "Bad gateway", status=502)
+        streams = (Stream(s, StreamState.RETRYING, tried, None, problem) for s in ("logs:a", "metadata:a"))
+        return facts(workspace(MAIN), now=tried, streams=Map({s.id: s for s in streams}))
+
+    memory = Memory()
+    for second in (0, 30, 300):
+        found, memory = look(replace(refused(second), memory=memory))
+    assert next(f.since for f in found.flat() if f.rule == "N04") == NOW
+
+    live = Stream("logs:a", StreamState.LIVE, NOW + timedelta(seconds=310))
+    _, memory = look(replace(at(facts(streams=Map({"logs:a": live})), 310), memory=memory))
+    found, _ = look(replace(refused(400), memory=memory))
+    assert next(f.since for f in found.flat() if f.rule == "N04") == NOW + timedelta(seconds=400)
+
+
 def test_a_stream_that_ended_in_order_was_not_cut() -> None:
     def stream(state: StreamState) -> Facts:
         return facts(workspace(MAIN), streams=Map({"logs:a": Stream("logs:a", state, NOW)}))

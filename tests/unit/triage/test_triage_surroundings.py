@@ -262,3 +262,23 @@ def test_streams_cut_at_one_moment_are_the_server() -> None:
 def test_a_value_without_a_form_is_not_guessed() -> None:
     assert rules_of(measured(item(value="all fine", key="note", name="Note"))) == set()
     assert measured().now == NOW
+
+
+def test_metadata_of_an_agent_that_left_the_screen_are_judged_until_the_list_tells_of_it() -> None:
+    failing = item(error="exit status 1")
+
+    def left(of: Agent) -> Facts:
+        read_last = detail(of, metadata=read((failing,)))
+        return facts(workspace(of), details=Map({k: d.closed(before(300)) for k, d in read_last.items()}))
+
+    assert [e.at for e in find(left(MAIN), "R01").evidence if "left the screen" in e.text] == [before(300)]
+    assert "R01" not in rules_of(left(replace(MAIN, metadata=(item(),))))
+
+
+def test_what_was_asked_of_an_agent_that_left_the_screen_slows_nobody_down() -> None:
+    busy = detail(
+        MAIN, ports=Fact(None, Freshness.STALE, NOW, Problem("RateLimited", "Slow down", status=429))
+    )
+    assert "V03" in rules_of(facts(workspace(MAIN), details=busy))
+    left = Map({k: d.closed(NOW) for k, d in busy.items()})
+    assert "V03" not in rules_of(facts(workspace(MAIN), details=left))
