@@ -303,7 +303,7 @@ class PrebuildsScreen(BaseScreen):
         """e"""
         finding = self._finding()
         if finding is None:
-            self.say("nothing is wrong here")
+            self.say("nothing is wrong here" if self._pools else "there is no pool here to explain")
             return
         rules = [finding.rule, finding.cause or finding.rule]
         self.app.push_screen(Help(explain_sections(rules), title="Catalogue", signs=self.context.signs))
