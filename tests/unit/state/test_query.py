@@ -127,7 +127,10 @@ def test_any_text_is_a_query_or_refused(text: str) -> None:
     assert isinstance(query.matches(STOPPED), bool)
 
 
-@given(st.sampled_from(sorted(set(KEYS) - {"is", "health"})), st.from_regex(r"[a-z0-9_=][a-z0-9_-]{0,8}", fullmatch=True))
+@given(
+    st.sampled_from(sorted(set(KEYS) - {"is", "health"})),
+    st.from_regex(r"[a-z0-9_=][a-z0-9_-]{0,8}", fullmatch=True),
+)
 def test_a_negated_term_matches_exactly_where_the_term_does_not(key: str, value: str) -> None:
     for subject in (BROKEN, STOPPED):
         assert parse(f"{key}:{value}").matches(subject) is not parse(f"!{key}:{value}").matches(subject)
