@@ -77,7 +77,7 @@ async def test_text_names_the_line_that_matters_and_the_command(
     assert text.startswith("1 needs a person")
     assert "S2 ✗ S03" in text
     assert re.search(r"next +\S", text)
-    assert "coder ssh" in text
+    assert "coder logs" in text
 
 
 @pytest.mark.parametrize(("severities", "code"), [("S1", 0), ("S2", 10), ("s1,s2", 10), ("S4", 0)])

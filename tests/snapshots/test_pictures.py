@@ -134,6 +134,8 @@ def picture(snap_compare: Compare) -> Callable[..., bool]:
             await it.tell(*greeting())
             await it.know(*a_fleet(), ended=True)
             await it.until(lambda: it.fleet.grid.row_count == 8)
+            await it.judged()
+            await it.until(lambda: not it.context.fleet.needs_order)
             if then is not None:
                 await then(it)
             await it.judged()

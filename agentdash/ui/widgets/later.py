@@ -18,6 +18,12 @@ def later(pump: MessagePump, wait_s: float, call: Callable[[], object]) -> async
     Args:
         pump: Whose turn it is; one that is closed calls nothing.
         wait_s: Seconds, however few.
-        call: What.
+        call: What; not called any more once the program ends and takes its screens apart.
     """
-    return asyncio.get_running_loop().call_later(wait_s, pump.call_next, call)
+    app = pump.app
+
+    def turn() -> None:
+        if app.is_running:
+            call()
+
+    return asyncio.get_running_loop().call_later(wait_s, pump.call_next, turn)

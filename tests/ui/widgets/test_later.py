@@ -41,6 +41,20 @@ async def test_one_that_is_cancelled_does_not_come() -> None:
         assert not came.is_set()
 
 
+async def test_nothing_is_called_while_the_program_ends() -> None:
+    said: list[str] = []
+    async with App[None]().run_test() as pilot:
+        app = pilot.app
+        later(app, 0.0, lambda: said.append("before"))
+        done = asyncio.Event()
+        later(app, 0.0, done.set)
+        async with asyncio.timeout(10):
+            await done.wait()
+        later(app, 0.0, lambda: said.append("after"))
+    await asyncio.sleep(0)
+    assert said == ["before"]
+
+
 def test_nobody_uses_the_timer_that_forgets() -> None:
     files = Path(agentdash.ui.__file__).parent.rglob("*.py")
     assert [f.name for f in files if ".set_timer(" in f.read_text()] == []
