@@ -7,6 +7,7 @@ on the wire, so the end is judged with the agent's status beside it (contract: p
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -168,6 +169,7 @@ class Terminal:
         self._exit_typed_at: float | None = None
         self._had_output = False
         self._is_ours = False
+        self._prober: asyncio.Task[None] | None = None
         self.ended: TerminalClose | None = None
         """Set when iteration has ended."""
 
@@ -203,6 +205,36 @@ class Terminal:
             ConnectFailed: the terminal has ended.
         """
         await self._send(pty.resize_frame(max(1, height), max(1, width)))
+
+    @property
+    def unheard_s(self) -> float:
+        """Seconds since the server sent anything, its pings and pongs included."""
+        return asyncio.get_running_loop().time() - self._connection.last_seen
+
+    @property
+    def round_trip_s(self) -> float:
+        """Seconds the last pong took, 0 before the first."""
+        return self._connection.latency
+
+    def probe(self) -> None:
+        """Send a ping, if none of `probe` waits to be sent; a pong counts for `unheard_s`.
+
+        The server answers none while it dials the agent, or cannot pass on a large input (contract: pty.md §10).
+        """
+        if self.ended is None and (self._prober is None or self._prober.done()):
+            self._prober = asyncio.create_task(self._ping(), name="terminal-ping")
+
+    async def _ping(self) -> None:
+        from websockets.exceptions import ConnectionClosed  # noqa: PLC0415 - 180 ms, not before it is needed
+
+        with contextlib.suppress(ConnectionClosed):
+            await self._connection.ping()
+
+    async def stop_probing(self) -> None:
+        """Before the connection is left."""
+        if self._prober is not None:
+            self._prober.cancel()
+            await asyncio.wait([self._prober])
 
     async def _send(self, frame: bytes) -> None:
         from websockets.exceptions import ConnectionClosed  # noqa: PLC0415 - 180 ms, not before it is needed
@@ -350,6 +382,7 @@ async def open_terminal(
     try:
         yield terminal
     finally:
+        await terminal.stop_probing()
         if terminal.ended is None:
             await terminal.detach()
         reader.cancel()

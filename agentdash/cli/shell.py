@@ -152,6 +152,7 @@ class BareShell:
     """A session on this terminal."""
 
     def __init__(self, client: Client, settings: Settings, target: Target, watch: AgentWatch) -> None:
+        from agentdash.cli.bare_notice import HangingNotice  # noqa: PLC0415
         from agentdash.cli.bare_output import BareOutput  # noqa: PLC0415
         from agentdash.cli.bare_terminal import TerminalWriter, size_of  # noqa: PLC0415
         from agentdash.feed.clock import SystemClock  # noqa: PLC0415
@@ -163,6 +164,7 @@ class BareShell:
         self._in, self._out = sys.stdin.fileno(), sys.stdout.fileno()
         self._filter = BareOutput(allow_clipboard=settings.terminal.allow_clipboard)
         self._writer = TerminalWriter(self._out)
+        self._hanging = HangingNotice(target.label)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._watch = watch
         backend = settings.terminal.backend or "buffered"
@@ -178,6 +180,7 @@ class BareShell:
         )
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._told: tuple[object, str] | None = None
+        self._noticed = ""
         self._settling: asyncio.TimerHandle | None = None
 
     async def run(self, deployment_id: str) -> int:
@@ -203,7 +206,7 @@ class BareShell:
                 code = await self._ended
             finally:
                 loop.remove_reader(self._in)
-                self._writer.write(self._filter.undo())
+                self._writer.write(self._hanging.take() + self._filter.undo())
                 self._tell_end()
                 for number in (signal.SIGWINCH, signal.SIGCONT, *SIGNALS):
                     loop.remove_signal_handler(number)
@@ -285,7 +288,7 @@ class BareShell:
     # What it says
 
     def _changed(self) -> None:
-        from agentdash.feed.shell_status import FINAL, ShellState  # noqa: PLC0415
+        from agentdash.feed.shell_status import FINAL, OPEN, ShellState  # noqa: PLC0415
 
         session = self.session
         told = session.status.state, session.status.sentence or session.advice
@@ -295,12 +298,13 @@ class BareShell:
         state, sentence = told
         if state in FINAL:
             self._end(self._code())
-        elif state is ShellState.CONNECTED:
-            if sentence:
-                self._notice(sentence)
-            elif before is not None and before[0] is not ShellState.CONNECTED and session.has_returned:
+        elif state in OPEN:
+            if before is not None and before[0] not in OPEN and session.has_returned:
                 self._notice("back at the shell")
-        elif state is not ShellState.CONNECTING:
+            self._hang(
+                sentence, rings=state is ShellState.SILENT and before is not None and before[0] != state
+            )
+        elif state is not ShellState.CONNECTING or sentence.startswith("not sent"):
             self._notice(f"{sentence or state} ({self._leave_key} leaves)")
 
     def _code(self) -> int:
@@ -313,12 +317,26 @@ class BareShell:
         is_well = session.end is not None and session.end.kind is EndKind.EXITED
         return ExitCode.OK if is_well else ExitCode.TROUBLE
 
-    def _notice(self, text: str) -> None:
-        """A line of ours between those of the shell."""
+    def _hang(self, text: str, *, rings: bool) -> None:
+        """Say what is odd about an open line, or that nothing is, without touching the shell's picture."""
         from agentdash.text import clean  # noqa: PLC0415
 
+        if not text:
+            self._writer.write(self._hanging.take())
+            return
+        words, columns = clean(text, 300), self.session.size[1]
+        bell = b"\x07" if rings else b""
+        self._writer.write(self._hanging.hang(words, columns, is_alternate=self._filter.is_alternate) + bell)
+
+    def _notice(self, text: str) -> None:
+        """A line of ours between those of the shell; one that stands there already is not said again."""
+        from agentdash.text import clean  # noqa: PLC0415
+
+        if text == self._noticed:
+            return
+        self._noticed = text
         line = clean(" ".join(text.split()), 300).encode()
-        self._writer.write(b"\x1b[0m\r\n[agentdash: " + line + b"]\r\n")
+        self._writer.write(self._hanging.take() + b"\x1b[0m\r\n[agentdash: " + line + b"]\r\n")
 
     def _tell_end(self) -> None:
         from agentdash.feed.shell_status import FINAL  # noqa: PLC0415
@@ -336,11 +354,11 @@ class BareShell:
 
     def begin_again(self) -> None:
         """The session's output comes once more."""
-        self._writer.write(self._filter.begin_again())
+        self._writer.write(self._hanging.take() + self._filter.begin_again())
 
     def show(self, output: bytes, *, is_replay: bool) -> str:
         """Write it; the terminal answers by itself, as if somebody typed."""
-        self._writer.write(self._filter.take(output, is_replay=is_replay))
+        self._writer.write(self._hanging.take() + self._filter.take(output, is_replay=is_replay))
         if self._writer.is_broken:
             self._end(128 + signal.SIGHUP)
         return ""

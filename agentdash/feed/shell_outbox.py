@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 
+from agentdash.api.errors import ApiError
 from agentdash.feed.clock import Clock
 from agentdash.feed.shell_size import Size
 from agentdash.feed.shell_status import OpenLine
+
+
+async def until_over(tellers: list[asyncio.Task[None]], writer: asyncio.Task[None]) -> None:
+    """Wait for one of those who know how a line ended. Who writes only finds that it has, and may be the first."""
+    done, _ = await asyncio.wait([*tellers, writer], return_when=asyncio.FIRST_COMPLETED)
+    if writer in done:
+        with contextlib.suppress(ApiError):
+            writer.result()
+        done, _ = await asyncio.wait(tellers, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
 
 
 class Outbox:

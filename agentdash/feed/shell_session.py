@@ -15,18 +15,20 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
 
 from agentdash.api.errors import ApiError
 from agentdash.api.schema import AgentStatus
 from agentdash.api.terminal import EndKind, TerminalClose, TerminalEnd, judge_end
 from agentdash.feed.clock import Clock, is_set_within
-from agentdash.feed.shell_outbox import Outbox
-from agentdash.feed.shell_silence import UNANSWERED_S, Silence
+from agentdash.feed.shell_outbox import Outbox, until_over
+from agentdash.feed.shell_silence import UNANSWERED_S, Silence, is_report
 from agentdash.feed.shell_size import Size, Sizing
 from agentdash.feed.shell_status import (
+    FINAL,
+    OPEN,
     POLL_S,
     USAGE_S,
+    Face,
     Lines,
     OpenLine,
     ShellState,
@@ -44,25 +46,13 @@ REPLAY_BYTES = 65536
 REPLAY_S = 1.0
 ORDERLY = 1000
 """Code with which a line is closed whose shell has ended."""
+GOING_BACK = " Going back to the same shell"
 PIECE = 32768
 """Bytes drawn at once: some milliseconds of work."""
 ASK_EVERY_S = 10.0
 """Between two questions for an agent that does not answer keys."""
 _NEVER_REACHED = (1001, 1011)
 """Close codes that say that the agent was not dialled, if nothing came before (contract: pty.md §11)."""
-
-
-class Face(Protocol):
-    """Where the output goes: an emulator, or a bare terminal."""
-
-    def begin_again(self) -> None:
-        """What comes now is the session's output once more, or its picture."""
-
-    def show(self, output: bytes, *, is_replay: bool) -> str:
-        """Take output; returns what a terminal answers to it. Old questions are not answered again."""
-
-    async def drain(self) -> None:
-        """Wait until more can be taken; keys, and the shells beside it, have their turn during a flood."""
 
 
 class Session:
@@ -121,18 +111,22 @@ class Session:
         self._is_return = reconnect is not None
         self._is_over = False
         self._lost = ""
+        self._has_line = False
+        self._has_dropped = False
+        """Whether keys were dropped since the line went down."""
+        self._said = ""
 
     # What a person does
 
     @property
     def is_open(self) -> bool:
         """Whether what is typed reaches the shell."""
-        return self.status.state is ShellState.CONNECTED
+        return self._has_line and self.status.state in OPEN
 
     @property
     def has_begun(self) -> bool:
         """Whether there may be a session to go back to."""
-        return self._is_return or self.is_open
+        return self._is_return or self.status.state in OPEN
 
     @property
     def has_returned(self) -> bool:
@@ -142,11 +136,27 @@ class Session:
     def type(self, text: str) -> bool:
         """Send input; what is typed while the line is down is never sent. False if it was dropped."""
         if not self.is_open or not text:
+            self._dropped(text)
             return False
-        self._silence.typed(self._clock.monotonic())
+        if not is_report(text):
+            self._silence.typed(self._clock.monotonic(), len(text))
         self._outbox.send(text)
         self._outbox.send_later(self._sizing.first_key(self.size))
         return True
+
+    def _dropped(self, text: str) -> None:
+        """Say that it was not sent. Enter alone is no text then: it tries again at once."""
+        state = self.status.state
+        if (
+            self._has_dropped
+            or text in ("", "\r")
+            or state in (*FINAL, ShellState.DETACHED)
+            or is_report(text)
+        ):
+            return
+        self._has_dropped = True
+        if state not in OPEN:
+            self._say(state, self._said, self._retry_s())
 
     def resize(self, rows: int, columns: int) -> None:
         """Take another size; the shell follows."""
@@ -194,7 +204,7 @@ class Session:
             await self._after_close(agent_id)
 
     def _wait_for_agent(self) -> None:
-        if self._is_return and self.status.state in (ShellState.CONNECTED, ShellState.LOST):
+        if self._is_return and self.status.state in (*OPEN, ShellState.LOST):
             self._say(ShellState.LOST, "the agent is gone; waiting for it to come back")
         else:
             self._say(ShellState.WAITING, "waiting for the agent to connect")
@@ -214,21 +224,22 @@ class Session:
         began = self._clock.monotonic()
         async with self._lines.open(agent_id, self.reconnect, target, height=height, width=width) as line:
             self._outbox.clear()
-            self._silence.attached(self._clock.monotonic())
+            self._silence.attached(self._clock.monotonic(), line)
+            self._has_line = True
             self._say(ShellState.CONNECTED)
             for size in self._sizing.opened(self.size):
                 self._outbox.send(size)
             tasks = [
                 asyncio.create_task(self._read(line, mark), name="shell-read"),
-                asyncio.create_task(self._outbox.write(line), name="shell-write"),
                 asyncio.create_task(self._watch(agent_id), name="shell-watch"),
+                asyncio.create_task(self._suspect(agent_id), name="shell-suspect"),
+                asyncio.create_task(self._outbox.write(line), name="shell-write"),
                 asyncio.create_task(self._report(agent_id), name="shell-usage"),
             ]
             try:
-                done, _ = await asyncio.wait(tasks[:3], return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
+                await until_over(tasks[:3], tasks[3])
             finally:
+                self._has_line = False
                 self._backoff.ended(self._clock.monotonic() - began)
                 for task in tasks:
                     task.cancel()
@@ -269,22 +280,32 @@ class Session:
 
     async def _watch(self, agent_id: str) -> None:
         """Return when the agent is no longer connected: its socket would stay open and silent for ever."""
-        next_ask = 0.0
         while self._agent_id() == agent_id:
             await self._clock.sleep(1.0)
+            self._silence.look(self._clock.monotonic())
             self._look()
-            now = self._clock.monotonic()
-            if self._silence.unanswered_s(now) < UNANSWERED_S or now < next_ask:
+
+    async def _suspect(self, agent_id: str) -> None:
+        """Return when the server says, asked because keys have no answer, that the agent is not connected."""
+        while True:
+            await self._clock.sleep(1.0)
+            is_odd = self._silence.unanswered_s(self._clock.monotonic()) >= UNANSWERED_S
+            if not is_odd or self._silence.line_silent_s:
                 continue
-            next_ask = now + ASK_EVERY_S
             status = await self._status(agent_id)
             if status is not None and status != AgentStatus.CONNECTED:
                 self._lost = f"The agent is {status}; the terminal comes back with it."
                 return
+            await self._clock.sleep(ASK_EVERY_S)
 
     def _look(self) -> None:
         """Take notice of what is odd."""
-        advice = self._silence.sentence(self._clock.monotonic())
+        silence = self._silence
+        if silence.line_silent_s:
+            self._say(ShellState.SILENT, silence.line_sentence())
+        elif self.status.state is ShellState.SILENT:
+            self._say(ShellState.CONNECTED)
+        advice = "" if silence.line_silent_s else silence.sentence(self._clock.monotonic())
         if advice != self.advice:
             self.advice = advice
             self.on_change()
@@ -319,7 +340,8 @@ class Session:
             self._say(ShellState.LOST, self._lost or "the agent is gone; waiting for it to come back")
             await self._return_of(agent_id)
             return
-        status = await self._status(agent_id)
+        # A server that has been silent up to now would be waited for in vain.
+        status = None if close is not None and close.is_silent else await self._status(agent_id)
         self.end = end = judge_end(close, status) if close is not None else None
         if end is not None and end.kind in (EndKind.EXITED, EndKind.REFUSED, EndKind.UNKNOWN):
             await self._ended(convert.sentence(end.sentence))
@@ -330,7 +352,7 @@ class Session:
             return
         delay = self._backoff.delay()
         why = convert.sentence(end.sentence) if end is not None else "The line was cut."
-        self._say(ShellState.RETRYING, f"{why} Going back to the same shell", delay)
+        self._say(ShellState.RETRYING, f"{why}{GOING_BACK}", delay)
         await self._pause(delay)
 
     async def _return_of(self, agent_id: str) -> None:
@@ -372,8 +394,17 @@ class Session:
         self._again.clear()
         return await is_set_within(self._clock, self._again, seconds)
 
+    def _retry_s(self) -> float | None:
+        """Seconds until the next attempt, if one is set."""
+        at = self.status.retry_at
+        return None if at is None else (at - self._clock.now()).total_seconds()
+
     def _say(self, state: ShellState, sentence: str = "", delay: float | None = None) -> None:
         now = self._clock.now()
+        self._said = sentence
+        self._has_dropped = self._has_dropped and state not in (*OPEN, *FINAL)
+        if self._has_dropped:
+            sentence = f"not sent: the line is down. {sentence}".removesuffix(GOING_BACK)
         retry_at = None if delay is None else datetime.fromtimestamp(now.timestamp() + delay, now.tzinfo)
         if (self.status.state, self.status.sentence) == (state, sentence):
             self.status = replace(self.status, retry_at=retry_at)

@@ -25,6 +25,8 @@ class ShellState(StrEnum):
 
     CONNECTING = "connecting"
     CONNECTED = "connected"
+    SILENT = "silent"
+    """The line is open, and the server does not answer."""
     WAITING = "waiting"
     """The agent is not connected: nothing can be opened."""
     LOST = "agent lost"
@@ -36,6 +38,8 @@ class ShellState(StrEnum):
     REFUSED = "refused"
 
 
+OPEN = (ShellState.CONNECTED, ShellState.SILENT)
+"""There is a line."""
 FINAL = (ShellState.ENDED, ShellState.REFUSED)
 """Nothing happens by itself any more; enter starts anew."""
 
@@ -72,11 +76,32 @@ class Status:
     retry_at: datetime | None = None
 
 
+class Face(Protocol):
+    """Where the output goes: an emulator, or a bare terminal."""
+
+    def begin_again(self) -> None:
+        """What comes now is the session's output once more, or its picture."""
+
+    def show(self, output: bytes, *, is_replay: bool) -> str:
+        """Take output; returns what a terminal answers to it. Old questions are not answered again."""
+
+    async def drain(self) -> None:
+        """Wait until more can be taken; keys, and the shells beside it, have their turn during a flood."""
+
+
 class OpenLine(Protocol):
     """An open connection to a PTY (`api.terminal.Terminal`); `ended` says how, once it has."""
 
     @property
     def ended(self) -> TerminalClose | None: ...
+
+    @property
+    def unheard_s(self) -> float: ...
+
+    @property
+    def round_trip_s(self) -> float: ...
+
+    def probe(self) -> None: ...
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 

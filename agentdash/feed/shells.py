@@ -15,6 +15,7 @@ from agentdash.feed.shell import Shell
 from agentdash.feed.shell_book import Kept, ShellBook
 from agentdash.feed.shell_status import (
     LIFETIME_S,
+    OPEN,
     POLL_S,
     USAGE_S,
     Lines,
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 KEEP_S = 60.0
 """How often it is noted that a shell is still attached, for the case that this program is killed."""
-_HOLDS_SESSION = (ShellState.CONNECTED, ShellState.CONNECTING)
+_HOLDS_SESSION = (*OPEN, ShellState.CONNECTING)
 
 
 class Shells:

@@ -17,6 +17,7 @@ from websockets.http11 import Request, Response
 from agentdash.api import errors, terminal
 from agentdash.api.client import Client
 from agentdash.api.terminal import EndKind, TerminalClose, judge_end, open_terminal
+from agentdash.api.websocket import LiveConnection
 from agentdash.wire.errors import CommandTooLongError
 
 SESSION = UUID("11111111-0000-4000-8000-000000000001")
@@ -176,6 +177,46 @@ async def test_silence_ends_it(shell: Shell, client: Client) -> None:
     assert ended.is_silent
     assert judge_end(ended, "connected").kind is EndKind.LOST
     assert judge_end(ended, "disconnected").kind is EndKind.AGENT_LOST
+
+
+async def _sent(connection: LiveConnection) -> list[tuple[asyncio.Future[float], float]]:
+    """Pings that are on their way."""
+    await asyncio.sleep(0)
+    return list(connection.pending_pings.values())
+
+
+async def test_a_ping_of_ours_is_answered_and_counts_as_life(shell: Shell, client: Client) -> None:
+    async def scene(connection: ServerConnection) -> None:
+        await connection.send(b"$ ")
+
+    shell.scene = scene
+    async with open_terminal(client, "a", SESSION, height=24, width=80) as one:
+        assert await anext(one) == b"$ "
+        heard_at = one._connection.last_seen
+        assert one.round_trip_s == 0
+        one.probe()
+        one.probe()
+        (waiter, _), *_ = await _sent(one._connection)
+        await asyncio.wait_for(waiter, 5)
+        assert one.round_trip_s > 0
+        assert one._connection.last_seen > heard_at
+        assert one.unheard_s < 5
+    await asyncio.wait_for(shell.left.wait(), 5)
+    one.probe()
+
+
+async def test_a_ping_that_cannot_be_sent_ends_with_the_terminal(shell: Shell, client: Client) -> None:
+    async def scene(connection: ServerConnection) -> None:
+        await connection.send(b"$ ")
+        connection.transport.pause_reading()
+
+    shell.scene = scene
+    async with open_terminal(client, "a", SESSION, height=24, width=80) as one:
+        assert await anext(one) == b"$ "
+        one.probe()
+        await asyncio.sleep(0)
+        one._connection.transport.abort()
+        assert [chunk async for chunk in one] == []
 
 
 async def test_an_over_long_command_is_not_sent(shell: Shell, client: Client) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from agentdash.api.errors import ConnectFailed
 from agentdash.api.terminal import TerminalClose
 from agentdash.feed.shells import Target
 
@@ -23,7 +24,14 @@ class FakeLine:
         self.sizes: list[tuple[int, int]] = []
         self.is_open = True
         self.echoes = False
+        self.has_closed = False
         self.ended: TerminalClose | None = None
+        self.unheard: Callable[[], float] = float
+        """How long the server has been silent; as it stands it never is."""
+        self.answers = True
+        """Whether the server answers a probe."""
+        self.probes = 0
+        self.round_trip_s = 0.0
         self._out: asyncio.Queue[object] = asyncio.Queue()
 
     def say(self, output: bytes) -> None:
@@ -46,7 +54,18 @@ class FakeLine:
             assert isinstance(item, bytes)
             yield item
 
+    @property
+    def unheard_s(self) -> float:
+        return self.unheard()
+
+    def probe(self) -> None:
+        self.probes += 1
+        if self.answers:
+            self.unheard = float
+
     async def send_input(self, text: str) -> None:
+        if self.has_closed:
+            raise ConnectFailed("The terminal has ended")
         self.typed.append(text)
         if self.echoes:
             self.say(text.replace("\r", "\r\n").encode())
@@ -63,6 +82,8 @@ class FakeLines:
     """Agent id → what the server says of it when asked after a close."""
     refuse: list[Exception] = field(default_factory=list)
     status_error: Exception | None = None
+    status_gate: asyncio.Event | None = None
+    """Held back until it is set."""
     usage_error: Exception | None = None
     echoes: bool = False
     opened: list[FakeLine] = field(default_factory=list)
@@ -92,6 +113,8 @@ class FakeLines:
                 line.ended = TerminalClose(None, is_ours=True)
 
     async def agent_status(self, agent_id: str) -> str:
+        if self.status_gate is not None:
+            await self.status_gate.wait()
         if self.status_error is not None:
             raise self.status_error
         return self.statuses.get(agent_id, "connected")
