@@ -36,6 +36,7 @@ SCOPES = {
     "devcontainers": "Devcontainers pane",
     "terminal": "Terminal pane",
     "shell": "While typing into a shell",
+    "choosing": "While choosing text in a terminal",
     "apps": "Apps pane",
     "metadata": "Metadata pane",
     "network": "Network pane",

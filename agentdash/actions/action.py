@@ -29,6 +29,8 @@ PARENTS: dict[str, str | None] = {
     "network": "agent",
     # Keys typed into a shell: nothing but the way out is ours there.
     "shell": None,
+    # Choosing text in a terminal: a letter too many must not quit or close anything.
+    "choosing": None,
 }
 """Every scope and the one around it: inside a pane its screen's keys and the global ones work too."""
 

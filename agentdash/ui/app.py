@@ -444,11 +444,14 @@ class AgentDash(App[int], inherit_bindings=False):
 
         shells = self.context.shells
         live = [] if shells is None else [s for s in shells.all() if s.status.state not in LOOSE]
-        if live:
+        if shells is not None and live:
+            from agentdash.ui.shell_words import whole  # noqa: PLC0415
+
+            now = self.context.clock()
             words = "1 terminal is open" if len(live) == 1 else f"{len(live)} terminals are open"
             question = Question(
                 f"Quit? {words}.",
-                targets=tuple(shell.target.label for shell in live),
+                targets=tuple(whole(shell, shells.of_agent(shell.target.agent_key), now) for shell in live),
                 lasting="A shell that nobody comes back to ends after five minutes.",
                 verb="Quit",
             )

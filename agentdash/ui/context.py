@@ -14,6 +14,7 @@ from agentdash.state.state import State
 from agentdash.state.store import Store
 from agentdash.ui.fleet_rows import FleetRows
 from agentdash.ui.keys import KeyTable
+from agentdash.ui.remembered import Remembered
 from agentdash.ui.widgets.glyphs import Signs
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Context:
         feed: The tasks that keep the state true, once there is a connection.
         shells: The open terminals, once there is a connection.
         marks: Row keys the user has marked.
+        remembered: How the user wants the terminals.
         judge: What keeps the diagnosis, once it is loaded.
         judge_every_s: Seconds between two judgements at least.
         state_dir: Where the program keeps what outlives it; the user's state directory if None.
@@ -57,6 +59,7 @@ class Context:
     feed: Feed | None = None
     shells: Shells | None = None
     marks: set[str] = field(default_factory=set)
+    remembered: Remembered = field(default_factory=Remembered)
     judge: Judge | None = None
     judge_every_s: float = 2.0
     state_dir: Path | None = None

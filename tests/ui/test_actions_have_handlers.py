@@ -17,6 +17,7 @@ from agentdash.ui import panes, screens
 from agentdash.ui.app import AgentDash
 from agentdash.ui.context import utc_now
 from agentdash.ui.panes import base
+from agentdash.ui.panes.terminal import TerminalPane
 from agentdash.ui.screens import agent
 from agentdash.ui.screens.base import BaseScreen
 
@@ -39,6 +40,7 @@ PLACES: dict[str, tuple[type[Any], ...]] = {
     "global": (*SCREENS, AgentDash),
     **{screen.SCOPE: (screen, AgentDash) for screen in SCREENS},
     **{pane.SCOPE: (pane, agent.AgentScreen, AgentDash) for pane in PANES},
+    "choosing": (TerminalPane, agent.AgentScreen, AgentDash),
 }
 """Scope → the classes that `AgentDash.act` asks there, in its order."""
 BY_THE_WIDGET = {"terminal-leave"}

@@ -76,8 +76,9 @@ async def test_the_shell_has_the_size_of_the_pane() -> None:
         emulator = it.shells.all()[0].emulator
         size = screen.terminal.term.size
         await it.until(lambda: (emulator.lines, emulator.columns) == (size.height, size.width))
+        assert size.height > 25
         await it.press(LEAVE, "z")
-        await it.until(lambda: screen.terminal.term.size.height > 25)
+        await it.until(lambda: 10 < screen.terminal.term.size.height < 20)
         size = screen.terminal.term.size
         await it.until(lambda: it.lines.last.sizes and it.lines.last.sizes[-1] == (size.height, size.width))
 

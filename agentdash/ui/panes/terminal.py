@@ -18,13 +18,18 @@ from agentdash.term.emulator import Emulator
 from agentdash.triage.verdict import Kind
 from agentdash.ui.files import new_path, save_text
 from agentdash.ui.panes.base import AgentPane
-from agentdash.ui.panes.terminal_words import kind_of, lasting_cells, notice_cells, title_cells, tone_of
+from agentdash.ui.panes.terminal_words import LASTING, kind_of, notice_cells, title_cells, tone_of
 from agentdash.ui.panes.view import AgentView
 from agentdash.ui.widgets.filterbar import FilterBar
 from agentdash.ui.widgets.form import Field, Form
 from agentdash.ui.widgets.glyphs import Signs
 from agentdash.ui.widgets.statusbar import StatusLine
 from agentdash.ui.widgets.termview import TermView
+
+FRAME = 6
+"""Cells of the title's line that are the frame's and the blanks in it."""
+TYPED = 10
+"""Keys after which a warning has been read by whoever types under it; enter is enough."""
 
 
 class TerminalPane(AgentPane):
@@ -36,16 +41,21 @@ class TerminalPane(AgentPane):
     TerminalPane {
         layers: default over;
         & > .term-notice.-over { layer: over; dock: top; background: $background; }
+        & > .term-notice.-over.-low { dock: bottom; }
+        & > FilterBar { layer: over; dock: bottom; }
+        & > FilterBar.-high { dock: top; }
     }
     """
 
     def __init__(self, number: int, *, signs: Signs, leave_key: str) -> None:
         super().__init__(number, signs=signs)
-        self.term = TermView(leave_key=leave_key, scopes=("terminal", "shell"))
+        self.term = TermView(leave_key=leave_key, scopes=("terminal", "shell", "choosing"))
         self.notice = StatusLine(signs=signs, classes="term-notice")
         self.find_bar = FilterBar("/", signs=signs)
         self._said: object = None
         self._rung_at = 0.0
+        self._typed = 0
+        self._scope_told = ""
         self.shell: Shell | None = None
 
     def compose(self) -> Sequence[Widget]:
@@ -63,21 +73,17 @@ class TerminalPane(AgentPane):
 
     @property
     def scope(self) -> str:
-        """While typing, all keys but one belong to the shell."""
-        return "shell" if self.term.is_typing else self.SCOPE
+        """While typing, all keys but one belong to the shell; while choosing text, they move and choose."""
+        return self.term.scope
 
     def refresh_content(self, view: AgentView) -> None:
         """Pick up a shell that is open in this agent; say what stands in its way."""
         shells = self.agent_screen.context.shells
-        shell = self.shell
-        if shell is not None and (
-            shell.target.agent_key != view.key or shells is None or shells.get(shell.id) is not shell
-        ):
-            self.attach(None)  # another agent's, or closed
-        if self.shell is None and shells is not None:
-            mine = shells.of_agent(view.key)
-            if mine:
-                self.attach(mine[-1])
+        mine = () if shells is None else shells.of_agent(view.key)
+        if self.shell not in mine:  # closed, or another agent's
+            wanted = mine[-1] if mine else None
+            if wanted is not self.shell:
+                self.attach(wanted)
         self._refresh_words()
 
     # The shell
@@ -85,7 +91,7 @@ class TerminalPane(AgentPane):
     def attach(self, shell: Shell | None) -> None:
         """Show a shell, or none."""
         self._let_go()
-        self.shell = shell
+        self.shell, self._typed = shell, 0
         if shell is None:
             self.term.set_typing(False)
         else:
@@ -117,7 +123,7 @@ class TerminalPane(AgentPane):
             self.agent_screen.say("not connected yet", Tone.WARN)
             return
         if self.shell is None or new or command or container:
-            size = self.term.size
+            size = self.content_size  # all of it, once the sentence is gone that stands in for a shell
             label = locator(view.workspace, view.agent)
             target = Target(view.workspace.id, view.key, label, command, container, container_user)
             self.attach(shells.open(target, max(2, size.width or 80), max(2, size.height or 24)))
@@ -128,7 +134,7 @@ class TerminalPane(AgentPane):
         self.term.focus()
         self.term.set_typing(True)
         self._refresh_words()
-        self.agent_screen.typing_changed()
+        self.agent_screen.typing_changed(is_entered=True)
 
     def _shell_changed(self) -> None:
         """Output, or another status: called for each piece of output, so most of it must cost nothing."""
@@ -144,6 +150,7 @@ class TerminalPane(AgentPane):
             emulator.title,
             emulator.bell,
             self.term.back,
+            self._hides_cursor(),
             None if shell.cast is None else shell.cast.trouble,
         )
         if said != self._said:
@@ -178,17 +185,23 @@ class TerminalPane(AgentPane):
             return
         shells = self.agent_screen.context.shells
         mine = () if shells is None else shells.of_agent(shell.target.agent_key)
-        self.set_title_state(*title_cells(shell, mine, self.term))
+        if self.view is not None:
+            room = self.size.width - FRAME - len(f"{self.number} {self.NAME}")
+            self.set_title_state(*title_cells(shell, mine, self.term, self.view.agent, room))
         self.set_freshness(str(shell.status.state), tone_of(shell.status.state))
 
     def _refresh_notice(self) -> None:
         cells = self._notice_cells()
-        shell, view = self.shell, self.view
-        # What passes covers a line; what stays takes one, for which the program has to draw itself anew.
-        is_over = shell is not None and view is not None and not lasting_cells(view.agent)
-        self.notice.set_class(is_over, "-over")
+        # It covers a line: one that took a line would have the program draw itself anew, twice.
+        self.notice.set_class(self.shell is not None, "-over")
+        self.notice.set_class(self._hides_cursor(), "-low")
         self.notice.display = bool(cells)
         self.notice.show(cells)
+
+    def _hides_cursor(self) -> bool:
+        """Whether what covers the first line would cover the program's cursor."""
+        shell = self.shell
+        return shell is not None and shell.is_open and shell.emulator.cursor.y + self.term.back == 0
 
     def _notice_cells(self) -> list[Cell]:
         view, shell = self.view, self.shell
@@ -196,7 +209,10 @@ class TerminalPane(AgentPane):
             return []
         if shell is None:
             return [Cell(empty_place("terminal", view.agent), Tone.DIM)]
-        return notice_cells(shell, view.agent, self.term, self.agent_screen.context.clock())
+        context = self.agent_screen.context
+        is_read = (shell.id, view.agent.lifecycle) in context.remembered.read
+        _, lasting = LASTING.get(view.agent.lifecycle, ("", ""))
+        return notice_cells(shell, self.term, "" if is_read else lasting, context.clock())
 
     @property
     def kind(self) -> Kind:
@@ -214,8 +230,24 @@ class TerminalPane(AgentPane):
         if shell.status.state in (ShellState.ENDED, ShellState.REFUSED):
             if message.text == "\r":
                 shell.restart()
-        elif not shell.type(message.text) and message.text == "\r":
+        elif shell.type(message.text):
+            self._count_typed(message.text)
+        elif message.text == "\r":
             shell.restart()
+
+    def _count_typed(self, text: str) -> None:
+        """Who works under a warning has read it."""
+        self._typed += 1
+        if text == "\r" or self._typed == TYPED:
+            self._put_aside(is_read=True)
+
+    def _put_aside(self, *, is_read: bool) -> None:
+        if self.shell is None or self.view is None or self.view.agent.lifecycle not in LASTING:
+            return
+        read, warning = self.agent_screen.context.remembered.read, (self.shell.id, self.view.agent.lifecycle)
+        if is_read is (warning not in read):
+            (read.add if is_read else read.discard)(warning)
+            self._refresh_words()
 
     @on(TermView.Resized)
     def resize(self, message: TermView.Resized) -> None:
@@ -227,6 +259,9 @@ class TerminalPane(AgentPane):
     def tell_place(self) -> None:
         """Where the view is, and whether text is being chosen."""
         self._refresh_words()
+        if self.scope != self._scope_told:
+            self._scope_told = self.scope
+            self.agent_screen.typing_changed(is_entered=self.term.is_choosing)
 
     @on(TermView.Chosen)
     def copy_chosen(self, message: TermView.Chosen) -> None:
@@ -302,6 +337,43 @@ class TerminalPane(AgentPane):
         """v"""
         self.term.choose()
 
+    def do_choice_begin(self) -> None:
+        """space"""
+        self.term.begin_choice(is_lines=False)
+
+    def do_choice_lines(self) -> None:
+        """V"""
+        self.term.begin_choice(is_lines=True)
+
+    def do_choice_copy(self) -> None:
+        """enter"""
+        if self.term.chosen_text():
+            self.do_terminal_copy()
+        else:
+            self.agent_screen.say("nothing is chosen yet", Tone.WARN)
+
+    def do_choice_end(self) -> None:
+        """esc"""
+        self.term.let_go()
+
+    def do_terminal_warning(self) -> None:
+        """w: puts the warning aside, or brings it back."""
+        view, shell = self.view, self.shell
+        if view is None or shell is None or view.agent.lifecycle not in LASTING:
+            self.agent_screen.say("there is no warning")
+        else:
+            read = self.agent_screen.context.remembered.read
+            self._put_aside(is_read=(shell.id, view.agent.lifecycle) not in read)
+
+    def do_back(self) -> None:
+        """esc: first what is marked, then the zoom, then the screen."""
+        if self.term.search.text:
+            self.term.end_search()
+        elif self.term.selection is not None:
+            self.term.end_choice()
+        else:
+            self.agent_screen.do_back()
+
     @work(exclusive=True, group="record", exit_on_error=False)
     async def do_terminal_record(self) -> None:
         """r: begins a recording, or ends it."""
@@ -331,6 +403,7 @@ class TerminalPane(AgentPane):
 
     def do_terminal_find(self) -> None:
         """/"""
+        self.find_bar.set_class(False, "-high")
         self.find_bar.open("")
 
     @on(FilterBar.Changed)
@@ -338,6 +411,8 @@ class TerminalPane(AgentPane):
         """The newest match shows while it is typed."""
         message.stop()
         self.term.find(message.text, begin=True)
+        # The line in which one types must not cover what was found.
+        self.find_bar.set_class(self.term.is_last_row_found, "-high")
         self._refresh_title()
 
     @on(FilterBar.Closed)
@@ -362,7 +437,7 @@ class TerminalPane(AgentPane):
         self._find(1)
 
     def _find(self, direction: int) -> None:
-        sought = self.term.search.text
+        sought = self.term.search.text or self.term.sought
         if not sought:
             self.agent_screen.say("nothing is searched for; / begins")
         elif not self.term.find(sought, direction):

@@ -7,14 +7,24 @@ from datetime import datetime
 
 from agentdash.feed.shells import Shell, ShellState
 from agentdash.present.cells import Cell, Tone
-from agentdash.present.times import countdown
 from agentdash.state.model import Agent
-from agentdash.text.safe import clean
+from agentdash.text.width import cell_width, cut
 from agentdash.triage.verdict import Kind
+from agentdash.ui.shell_words import number_of, program, says
 from agentdash.ui.widgets.termview import TermView
 
-TITLE_LIMIT = 60
-CHOOSING = "move with arrows or hjkl, space or v chooses, V whole lines, y copies, esc ends"
+GAP = 2
+LEAST_TITLE = 12
+"""Cells that the program's title keeps beside many marks."""
+LASTING = {
+    "starting": ("scripts run", "start scripts still run: the workspace may not be ready"),
+    "start_error": ("script failed", "a start script failed: the workspace may be incomplete (pane 2)"),
+    "start_timeout": (
+        "script late",
+        "a start script takes too long: the workspace may be incomplete (pane 2)",
+    ),
+}
+"""What a workspace lacks for whoever works in it, by lifecycle: a mark for the title, and the sentence."""
 _TONES = {
     ShellState.CONNECTED: Tone.DIM,
     ShellState.LOST: Tone.BROKEN,
@@ -41,53 +51,60 @@ def kind_of(shell: Shell | None) -> Kind:
     return "off" if shell is None else _KINDS.get(shell.status.state, "moving")
 
 
-def title_cells(shell: Shell, mine: Sequence[Shell], term: TermView) -> list[Cell]:
-    """Which of how many, the program's title, where the view is."""
-    cells = []
-    if len(mine) > 1:
-        cells.append(Cell(f"{mine.index(shell) + 1 if shell in mine else 1}/{len(mine)} ", Tone.DIM))
-    words = [clean(shell.emulator.title, TITLE_LIMIT), clean(shell.target.where, TITLE_LIMIT)]
-    cells.append(Cell("  ".join(dict.fromkeys(word for word in words if word)), Tone.DIM))
-    if shell.cast is not None:
-        cells.append(Cell(" recording", Tone.WARN))
-    if shell.has_rung:
-        cells.append(Cell(" bell", Tone.WARN))
-    if any(other.has_rung for other in mine if other is not shell):
-        cells.append(Cell(" bell in another", Tone.WARN))
-    if term.search.text:
-        cells.append(Cell(f" {term.search.place or 'no match'}", Tone.ACCENT))
-    if term.back:
-        cells.append(Cell(f" {term.back} lines back", Tone.ACCENT))
-    return [cell for cell in cells if cell.text]
-
-
-def notice_cells(shell: Shell, agent: Agent, term: TermView, now: datetime) -> list[Cell]:
-    """What stands in the way, most pressing first; empty while all is well.
+def title_cells(shell: Shell, mine: Sequence[Shell], term: TermView, agent: Agent, room: int) -> list[Cell]:
+    """Which of how many, the program's title as far as there is room, and marks of what is so just now.
 
     Args:
+        mine: The shells of its agent.
+        room: Cells for all of it.
+    """
+    number = number_of(shell, mine)
+    marks = [] if not (choosing := choosing_word(term)) else [Cell(choosing, Tone.ACCENT)]
+    if term.search.text:
+        marks.append(Cell(term.search.place or "no match", Tone.ACCENT))
+    if term.back:
+        marks.append(Cell(f"{term.back} lines back", Tone.ACCENT))
+    if shell.cast is not None:
+        marks.append(Cell("recording", Tone.WARN))
+    if shell.has_rung:
+        marks.append(Cell("bell", Tone.WARN))
+    if any(other.has_rung for other in mine if other is not shell):
+        marks.append(Cell("bell in another", Tone.WARN))
+    if agent.lifecycle in LASTING:
+        marks.append(Cell(LASTING[agent.lifecycle][0], Tone.WARN))
+    taken = sum(cell_width(text) + GAP for text in (number, *(mark.text for mark in marks)) if text)
+    words = cut(program(shell), max(LEAST_TITLE, room - taken))
+    cells = [Cell(number, Tone.DIM), Cell(words, Tone.DIM), *marks]
+    shown = [cell for cell in cells if cell.text]
+    return [Cell(" " * GAP * (at > 0) + cell.text, cell.tone) for at, cell in enumerate(shown)]
+
+
+def choosing_word(term: TermView) -> str:
+    """What is being chosen with the keyboard; empty if nothing is."""
+    selection = term.selection
+    if selection is None or not selection.is_keyboard:
+        return ""
+    if selection.anchor is None:
+        return "choosing: go where it begins"
+    return "choosing lines" if selection.is_lines else "choosing characters"
+
+
+def notice_cells(shell: Shell, term: TermView, lasting: str, now: datetime) -> list[Cell]:
+    """What stands in the way, most pressing first; empty while all is well, and while text is chosen under it.
+
+    Args:
+        lasting: What the workspace lacks, if that is still to be told.
         now: Local time.
     """
-    status = shell.status
-    if term.selection is not None and term.selection.is_keyboard:
-        return [Cell(CHOOSING, Tone.ACCENT)]
-    if status.state is not ShellState.CONNECTED:
-        sentence = status.sentence or str(status.state)
-        if status.retry_at is not None:
-            sentence += f"; again in {countdown(status.retry_at, now)}"
-        return [Cell(sentence, tone_of(status.state))]
+    if term.is_choosing:
+        return []
+    state = shell.status.state
+    if state is not ShellState.CONNECTED:
+        return [Cell(says(shell, now), tone_of(state))]
     cells = []
     if shell.advice:
         cells.append(Cell(shell.advice, Tone.WARN))
     if shell.foreign_rows:
         rows = f"drawn for {shell.foreign_rows} rows or more: another client has set the size; = sets ours"
         cells.append(Cell(rows, Tone.WARN))
-    return cells + lasting_cells(agent)
-
-
-def lasting_cells(agent: Agent) -> list[Cell]:
-    """What the workspace has not got ready for whoever works in it."""
-    if agent.lifecycle == "starting":
-        return [Cell("start scripts still run: the workspace may not be ready", Tone.WARN)]
-    if agent.lifecycle in ("start_error", "start_timeout"):
-        return [Cell("a start script failed: the workspace may be incomplete (pane 2)", Tone.WARN)]
-    return []
+    return cells + ([Cell(lasting, Tone.WARN)] if lasting else [])

@@ -29,6 +29,7 @@ from agentdash.ui.panes.terminal import TerminalPane
 from agentdash.ui.panes.view import AgentView
 from agentdash.ui.screens.base import BaseScreen
 from agentdash.ui.widgets.confirm import Confirm, Question
+from agentdash.ui.widgets.message import MessageLine
 from agentdash.ui.widgets.tabs import Tab, TabStrip
 
 SLOT = ("devcontainers", "apps", "metadata", "network")
@@ -64,6 +65,8 @@ class AgentScreen(BaseScreen):
         self._slot_chosen = False
         self._current = "health"
         self._is_zoomed = False
+        self._lent_from: str | None = None
+        """The pane from which a shell was given the whole screen, empty for another view; None if it was not."""
         self._is_gone = False
         self._last: AgentView | None = None
 
@@ -109,6 +112,8 @@ class AgentScreen(BaseScreen):
     def on_mount(self) -> None:
         """Begin with the pane that was asked for."""
         super().on_mount()
+        if self._start == "shell":
+            self._lend_screen("")
         self._lay_out()
         start, _, source = self._start.partition(":")
         self.call_after_refresh(self._begin, {"": "health", "shell": "terminal"}.get(start, start), source)
@@ -125,6 +130,8 @@ class AgentScreen(BaseScreen):
             self.terminal.attach(shells.get(self._shell_id))
         if self._start == "shell":
             self.terminal.open()
+            if self.terminal.shell is None:
+                self._end_loan()
 
     def on_resize(self, event: events.Resize) -> None:
         """One pane at a time on a small screen."""
@@ -136,8 +143,12 @@ class AgentScreen(BaseScreen):
     @property
     def is_single(self) -> bool:
         """Whether only the current pane is shown."""
+        return self._is_zoomed or self._is_small
+
+    @property
+    def _is_small(self) -> bool:
         width, height = self.app.size
-        return self._is_zoomed or width < NARROW_WIDTH or height < NARROW_HEIGHT
+        return width < NARROW_WIDTH or height < NARROW_HEIGHT
 
     def _shown(self) -> frozenset[str]:
         if self.is_single:
@@ -329,6 +340,8 @@ class AgentScreen(BaseScreen):
 
     def focus_pane(self, scope: str) -> None:
         """Go to a pane."""
+        if scope != "terminal" and self._lent_from is not None:
+            self._lent_from, self._is_zoomed = None, False
         self._current = scope
         if scope in SLOT:
             self._slot, self._slot_chosen = scope, True
@@ -339,13 +352,51 @@ class AgentScreen(BaseScreen):
         self.pane(scope).focus_target().focus()
         self.refresh_bars()
 
-    def typing_changed(self) -> None:
-        """Keys go to a shell now, or come back: the footer names what works."""
+    def typing_changed(self, *, is_entered: bool = False) -> None:
+        """Keys go elsewhere now: the footer names what works.
+
+        Args:
+            is_entered: To a shell, or to the choice of text: what was said before that is over.
+        """
+        if is_entered:
+            self.query_one("#footer", MessageLine).clear_brief()
         self.refresh_bars()
 
     def shell_changed(self) -> None:
         """There is a shell now, or none any more: the pane takes room, or gives it back."""
         self.set_class(self.terminal.shell is None, "-no-shell")
+        if self.terminal.shell is None:
+            self._end_loan()
+        self._place_trouble()
+
+    def _lend_screen(self, origin: str) -> None:
+        """Give a shell the whole screen until its pane is left, unless it was wanted beside the other panes."""
+        if not self._is_zoomed and self.key not in self.context.remembered.beside:
+            self._lent_from, self._is_zoomed, self._current = origin, True, "terminal"
+
+    def _end_loan(self) -> None:
+        """All panes again, if a shell had their room."""
+        if self._lent_from is not None:
+            self._lent_from, self._is_zoomed = None, False
+            self._lay_out()
+
+    def refresh_bars(self) -> None:
+        """As everywhere; under trouble a shell keeps its size."""
+        super().refresh_bars()
+        self._place_trouble()
+
+    def _place_trouble(self) -> None:
+        """Trouble takes the place of the names above a shell: a line more or less would redraw the program in it."""
+        strip = self.query_one(TabStrip)
+        strip.display = not (self._is_shell_shown and self.context.state.server.problem is not None)
+
+    @property
+    def _is_shell_shown(self) -> bool:
+        return self.terminal.shell is not None and "terminal" in self._shown()
+
+    def _trouble_cells(self) -> tuple[list[Cell], list[Cell]]:
+        why, step = super()._trouble_cells()
+        return ([*why[:1], *step, *why[1:]], []) if self._is_shell_shown else (why, step)
 
     def on_descendant_focus(self) -> None:
         """The pane with the focus is the current one."""
@@ -418,13 +469,21 @@ class AgentScreen(BaseScreen):
 
     def do_zoom(self) -> None:
         """z"""
-        self._is_zoomed = not self._is_zoomed
+        self._is_zoomed, self._lent_from = not self._is_zoomed, None
+        if self._current == "terminal" and self.terminal.shell is not None and not self._is_small:
+            beside = self.context.remembered.beside
+            (beside.discard if self._is_zoomed else beside.add)(self.key)
         self.focus_pane(self._current)
 
     def do_back(self) -> None:
-        """esc: first the zoom, then the screen."""
-        if self._is_zoomed:
-            self.do_zoom()
+        """esc: first the zoom, then the screen; a shell that was given the screen goes back to where it was entered."""
+        if self._lent_from:
+            self.focus_pane(self._lent_from)
+        elif self._lent_from == "":
+            self.dash.close_top()
+        elif self._is_zoomed:
+            self._is_zoomed = False
+            self.focus_pane(self._current)
         else:
             self.dash.close_top()
 
@@ -443,13 +502,15 @@ class AgentScreen(BaseScreen):
 
     def open_shell(self, *, container: str = "") -> None:
         """Type into a shell of this agent."""
+        self._lend_screen(self._current)
         self.focus_pane("terminal")
         self.terminal.open(container=container)
 
     def left_terminal(self) -> None:
         """The leave key: keys are the dashboard's again."""
         self.refresh_bars()
-        self.say("keys are agentdash's again; enter goes back to the shell, which runs on")
+        ways = "; z shows all panes" if self._lent_from is not None and not self._is_small else ""
+        self.say(f"keys are agentdash's again; enter goes back to the shell, which runs on{ways}")
 
     @work(exclusive=True, group="paste", exit_on_error=False)
     async def ask_paste(self, text: str, paste: Callable[[str], None]) -> None:

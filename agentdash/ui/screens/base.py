@@ -22,7 +22,6 @@ from agentdash.present.times import moment
 from agentdash.state.events import Event
 from agentdash.state.model import ActionRecord, Agent, Workspace
 from agentdash.state.state import Changes
-from agentdash.text.safe import clean
 from agentdash.ui import themes
 from agentdash.ui.bars import key_word, view_cells
 from agentdash.ui.clipboard import copy
@@ -367,9 +366,13 @@ class BaseScreen(View, inherit_bindings=False):
 
     async def ask_to_leave(self, shell: Shell) -> bool:
         """Ask before the connection to a live shell is closed."""
+        from agentdash.ui.shell_words import whole  # noqa: PLC0415 - not before the first paint
+
+        shells = self.context.shells
+        mine = () if shells is None else shells.of_agent(shell.target.agent_key)
         question = Question(
-            f"Close the connection to {shell.target.label}?",
-            targets=(clean(shell.emulator.title, 80) or shell.target.command or "a shell",),
+            "Close the connection to this shell?",
+            targets=(whole(shell, mine, self.context.clock()),),
             lasting="What runs in it ends after five minutes without anybody attached; `exit` ends it at once.",
             verb="Close",
         )

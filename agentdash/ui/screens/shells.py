@@ -10,11 +10,11 @@ from textual.widget import Widget
 
 from agentdash.feed.shells import Shell
 from agentdash.present.cells import Cell, Tone
-from agentdash.present.times import age
+from agentdash.present.times import with_dim_unit
 from agentdash.state.state import Changes
-from agentdash.text.safe import clean
 from agentdash.ui.panes.terminal_words import kind_of
 from agentdash.ui.screens.base import BaseScreen
+from agentdash.ui.shell_words import PLAIN, number_of, program, says, time_in_state
 from agentdash.ui.widgets.columns import Column
 from agentdash.ui.widgets.grid import Grid, GridRow
 
@@ -44,9 +44,10 @@ class ShellsScreen(BaseScreen):
             [
                 Column("sign", "", 1, priority=100),
                 Column("agent", "SHELL IN", min_width=16, flex=2, priority=90, cut="middle"),
-                Column("title", "TITLE", min_width=10, flex=2, priority=40),
-                Column("state", "STATE", 12, min_width=9, priority=80),
-                Column("age", "OPEN", 4, align="right", priority=60),
+                Column("number", "", 5, min_width=3, priority=85),
+                Column("program", "PROGRAM", min_width=10, flex=2, priority=70),
+                Column("state", "STATE", 10, min_width=9, priority=80),
+                Column("time", "FOR", 4, align="right", priority=60),
                 Column("says", "", min_width=10, flex=3, priority=30),
             ],
             indented="agent",
@@ -68,20 +69,24 @@ class ShellsScreen(BaseScreen):
     def _row(self, key: str) -> GridRow:
         shell = self._shell(key)
         if shell is None:
-            return GridRow(key, (Cell(""),) * 6)
-        status, glyphs = shell.status, self.context.glyphs
+            return GridRow(key, (Cell(""),) * 7)
+        now, glyphs = self.context.clock(), self.context.glyphs
         kind = kind_of(shell)
         tone = {"broken": Tone.BROKEN, "moving": Tone.WARN}.get(kind, Tone.DIM)
-        what = shell.target.where
         cells = (
             Cell(glyphs.of(kind), tone),
             Cell(shell.target.label),
-            Cell(clean(shell.emulator.title, 80) or what, Tone.DIM),
-            Cell(str(status.state), tone),
-            age(shell.opened_at, self.context.clock()),
-            Cell("bell" if shell.has_rung else status.sentence or shell.advice, Tone.DIM),
+            Cell(number_of(shell, self._mine(shell)), Tone.DIM),
+            Cell(program(shell) or PLAIN, Tone.DIM),
+            Cell(str(shell.status.state), tone),
+            with_dim_unit(time_in_state(shell, now)),
+            Cell("bell" if shell.has_rung else says(shell, now), Tone.DIM),
         )
         return GridRow(key, tuple(glyphs.cell(c) for c in cells))
+
+    def _mine(self, shell: Shell) -> tuple[Shell, ...]:
+        shells = self.context.shells
+        return () if shells is None else shells.of_agent(shell.target.agent_key)
 
     def _shell(self, key: str | None) -> Shell | None:
         shells = self.context.shells

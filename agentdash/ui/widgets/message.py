@@ -42,6 +42,7 @@ class MessageLine(StatusLine):
         super().__init__(gap=gap, margin=margin, signs=signs, name=name, id=id, classes=classes)
         self._resting: tuple[tuple[Cell, ...], tuple[Cell, ...]] = ((), ())
         self._timer: asyncio.TimerHandle | None = None
+        self._is_brief = True
         self._kept: deque[Notice] = deque(maxlen=MAX_NOTICES)
 
     @property
@@ -62,8 +63,14 @@ class MessageLine(StatusLine):
         self._kept.append(Notice(text, at))
         if self._timer is not None:
             self._timer.cancel()
+        self._is_brief = stand_s <= STAND_S
         self.show([Cell(text, tone)])
         self._timer = later(self, stand_s, self.clear_notice)
+
+    def clear_brief(self) -> None:
+        """Show the ordinary cells again, unless a notice stands that was given longer than usual."""
+        if self._is_brief:
+            self.clear_notice()
 
     def clear_notice(self) -> None:
         """Show the ordinary cells again."""

@@ -62,6 +62,8 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
         self.back = 0
         """Lines scrolled back into the history."""
         self.search = TermSearch()
+        self.sought = ""
+        """What was looked for last, also after the search has ended."""
         self.selection: TermSelection | None = None
         self._total = 0
         self._looks: list[Look] = []
@@ -143,7 +145,7 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
             self._held_since = None
         scrolled, rows = emulator.take_changes()
         grown, self._total = emulator.history_total - self._total, emulator.history_total
-        if self.back or self._is_choosing_by_key:
+        if self.back or self.is_choosing:
             self.back = max(0, min(self.back + grown, emulator.history_len))
         if not self._is_in_sight:
             self._is_stale = True
@@ -151,10 +153,6 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
         everything = self.back or scrolled or self.selection is not None or self._is_stale
         self.refresh_rows(None if everything else {*rows, self._cursor_row, emulator.cursor.y})
         self._cursor_row = emulator.cursor.y
-
-    @property
-    def _is_choosing_by_key(self) -> bool:
-        return self.selection is not None and self.selection.is_keyboard
 
     def repaint(self) -> None:
         """Everything may look different."""
@@ -327,6 +325,7 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
             begin: Start at the last line in sight instead of where the last search ended.
         """
         lines = self.lines
+        self.sought = text or self.sought
         if begin or text != self.search.text:
             self.search = TermSearch(text)
         found: tuple[tuple[int, int, int], ...] = ()
@@ -341,13 +340,30 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
         self.refresh_rows()
         return bool(found)
 
+    @property
+    def is_last_row_found(self) -> bool:
+        """Whether the match that is shown stands in the last row."""
+        return any(line == self.line_at(self.size.height - 1) for line, _, _ in self.search.here)
+
+    def end_search(self) -> None:
+        """Mark no matches any more; `sought` keeps the text."""
+        if self.search.text:
+            self.search = TermSearch()
+            self.refresh_rows()
+            self.post_message(self.Moved())
+
     # Choosing text
+
+    @property
+    def is_choosing(self) -> bool:
+        """Whether a person chooses text with a cursor of their own."""
+        return self.selection is not None and self.selection.is_keyboard
 
     def choose(self) -> None:
         """Give a person a cursor that chooses text, or take it away."""
         if self.lines is None or self.emulator is None:
             return
-        if self._is_choosing_by_key:
+        if self.is_choosing:
             self.selection = None
         else:
             self.selection = TermSelection(
@@ -362,6 +378,20 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
             if first <= line < first + emulator.lines:
                 return line, start
         return (first, 0) if self.back else (first + emulator.cursor.y, emulator.cursor.x)
+
+    def begin_choice(self, *, is_lines: bool) -> None:
+        """Choose characters or whole lines from the cursor on; once more lets go."""
+        if self.selection is not None:
+            self.selection.begin(is_lines=is_lines)
+            self.choice_changed()
+
+    def let_go(self) -> None:
+        """Let go of what is chosen, or choose no longer if nothing is."""
+        if self.selection is not None and self.selection.anchor is not None and self.selection.is_keyboard:
+            self.selection.anchor = None
+            self.choice_changed()
+        else:
+            self.end_choice()
 
     def chosen_text(self) -> str:
         """What is chosen; empty if nothing is."""

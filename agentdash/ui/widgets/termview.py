@@ -29,7 +29,7 @@ class TermView(TermMouse, TermScreen):
 
     Args:
         leave_key: The one key that is not sent to the program, in Textual's spelling.
-        scopes: Name of the place while keys do not go to the program, and while they do.
+        scopes: Name of the place while keys do not go to the program, while they do, and while text is chosen by keys.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -70,7 +70,7 @@ class TermView(TermMouse, TermScreen):
         self,
         *,
         leave_key: str = "ctrl+right_square_bracket",
-        scopes: tuple[str, str] = ("", ""),
+        scopes: tuple[str, str, str] = ("", "", ""),
         id: str | None = None,  # noqa: A002 - Textual's own name
     ) -> None:
         super().__init__(id=id)
@@ -82,7 +82,9 @@ class TermView(TermMouse, TermScreen):
     @property
     def scope(self) -> str:
         """Where keys belong at present."""
-        return self.scopes[1] if self.is_typing else self.scopes[0]
+        if self.is_typing:
+            return self.scopes[1]
+        return self.scopes[2] if self.is_choosing else self.scopes[0]
 
     def show(self, emulator: Emulator | None) -> None:
         """Draw another emulator."""
@@ -99,6 +101,7 @@ class TermView(TermMouse, TermScreen):
             self._tell_focus(typing)
             if typing:
                 self.selection = None
+                self.end_search()
                 self.scroll_back_to(0)
             self.repaint()
 
@@ -121,22 +124,13 @@ class TermView(TermMouse, TermScreen):
     # Input
 
     def _choose_by_key(self, key: str) -> bool:
+        """Move the cursor that chooses; what else is done with it are actions."""
         selection = self.selection
         if selection is None or not selection.is_keyboard or self.emulator is None:
             return False
-        if selection.move(key, max(1, self.emulator.lines - 1)):
-            self.reveal(selection.cursor[0])
-        elif key in ("v", "space", "V"):
-            selection.begin(is_lines=key == "V")
-        elif key in ("y", "enter"):
-            self.post_message(self.Chosen(selection.text()))
-            self.selection = None
-        elif key == "escape":
-            if selection.anchor is None:
-                self.selection = None
-            selection.anchor = None
-        else:
+        if not selection.move(key, max(1, self.emulator.lines - 1)):
             return False
+        self.reveal(selection.cursor[0])
         self.choice_changed()
         return True
 
@@ -146,7 +140,7 @@ class TermView(TermMouse, TermScreen):
         if emulator is None:
             return
         if not self.is_typing:
-            if self._choose_by_key(event.key) or self._scroll_by_key(event.key):
+            if self._choose_by_key(event.key) if self.is_choosing else self._scroll_by_key(event.key):
                 event.stop()
                 event.prevent_default()
             return
@@ -210,5 +204,5 @@ class TermView(TermMouse, TermScreen):
         width, height = self.size
         if width > 1 and height > 0 and (height, width) != self._told:
             self._told = height, width
-            self.selection = None
+            self.end_choice()
             self.post_message(self.Resized(height, width))

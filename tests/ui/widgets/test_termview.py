@@ -277,30 +277,38 @@ async def test_choosing_begins_where_a_search_ended_or_in_sight() -> None:
         await app.feed(pilot, b"\r\n".join(b"line %d" % number for number in range(60)))
         assert app.view.find("line 17")
         app.view.choose()
-        await pilot.press("v", "j", "$", "y")
-        assert app.chosen == ["line 17\nline 18"]
+        app.view.begin_choice(is_lines=False)
+        await pilot.press("j", "$")
+        assert app.view.chosen_text() == "line 17\nline 18"
+        app.view.end_choice()
         app.view.find("")
         app.view.scroll_back_to(30)
         first = app.view.visible_text()[0]
         app.view.choose()
-        await pilot.press("v", "$", "y")
-        assert app.chosen[-1] == first
+        app.view.begin_choice(is_lines=False)
+        await pilot.press("$")
+        assert app.view.chosen_text() == first
 
 
 async def test_keys_choose_with_a_cursor_of_their_own() -> None:
     async with lone(typing=False) as (app, pilot):
         await app.feed(pilot, b"one two\r\nthree four\r\n")
         app.view.choose()
-        await pilot.press("k", "0", "v", "w", "h", "h", "y")
-        await pilot.pause()
-        assert app.chosen == ["thre"]
+        await pilot.press("k", "0")
+        app.view.begin_choice(is_lines=False)
+        await pilot.press("w", "h", "h")
+        assert app.view.chosen_text() == "thre"
+        app.view.choose()
         assert app.view.selection is None
         app.view.choose()
-        await pilot.press("k", "k", "V", "j", "enter")
-        await pilot.pause()
-        assert app.chosen[-1] == "one two\nthree four\n"
-        app.view.choose()
-        await pilot.press("v", "escape", "escape")
+        await pilot.press("k", "k")
+        app.view.begin_choice(is_lines=True)
+        await pilot.press("j")
+        assert app.view.chosen_text() == "one two\nthree four\n"
+        app.view.let_go()
+        assert app.view.is_choosing
+        assert app.view.chosen_text() == ""
+        app.view.let_go()
         assert app.view.selection is None
         assert app.typed == []
 

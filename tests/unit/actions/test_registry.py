@@ -77,6 +77,12 @@ def test_typing_into_a_shell_leaves_one_key_to_us() -> None:
     assert scope_chain("shell") == ("shell",)
 
 
+def test_a_key_pressed_while_choosing_text_neither_quits_nor_closes() -> None:
+    ids = {a.id for a in actions_for("choosing")}
+    assert {"choice-begin", "choice-lines", "choice-copy", "choice-end", "help"} <= ids
+    assert not ids & {"quit", "terminal-close", "back", "terminal-enter", "pane-6"}
+
+
 def test_footer_and_palette_come_from_the_same_table() -> None:
     assert {a.id for a in footer("fleet")} <= {a.id for a in palette("fleet")} | {"command-line", "palette"}
     assert "view-tail" not in {a.id for a in palette("fleet")}
