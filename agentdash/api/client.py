@@ -46,6 +46,8 @@ LOGIN_HEADER: Final = "Coder-Session-Token"
 MAX_BODY: Final = 256 * 1024 * 1024
 _THREAD_FROM: Final = 64 * 1024
 _SECRET_FROM: Final = 8
+HEARD_EVERY_S: Final = 5.0
+"""Signs of life on streams are told so often at most."""
 _HARMLESS_POSTS: Final = frozenset({"/api/v2/authcheck"})
 
 
@@ -89,6 +91,9 @@ class Client:
         self._http: httpx.AsyncClient | None = None
         self._ssl: ssl.SSLContext | None = None
         self._opening = asyncio.Lock()
+        self.on_heard: Callable[[], None] = lambda: None
+        """Called for signs of life on any stream, every few seconds at most."""
+        self._heard_at: float | None = None
 
     def __repr__(self) -> str:
         return f"Client({self.origin!r}, read_only={self.read_only})"
@@ -322,8 +327,16 @@ class Client:
         if there is not None:
             self.clock_offset_s = (there - self._now()).total_seconds()
 
+    def heard(self) -> None:
+        """Something came on a stream."""
+        now = self._clock()
+        if self._heard_at is None or now - self._heard_at >= HEARD_EVERY_S:
+            self._heard_at = now
+            self.on_heard()
+
     def saw_handshake(self, headers: Mapping[str, str]) -> None:
         """Headers of a websocket's answer tell version and clock too. Names in lower case."""
+        self.heard()
         self._note(headers)
 
     def refused(self, error: errors.ApiError, path: str) -> errors.ApiError:

@@ -255,6 +255,7 @@ class Stream(Generic[T]):
             opened.set_result(None)
             try:
                 async for chunk in response.aiter_bytes():
+                    self._client.heard()
                     for event in decoder.feed(chunk):
                         await self._take_event(event)
             except transport.silences():

@@ -42,16 +42,19 @@ class LiveConnection(ClientConnection):
     Attributes:
         last_seen: time of the event loop's clock.
         on_ping: called for each ping of the server.
+        on_frame: called for each frame.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.last_seen = self.loop.time()
         self.on_ping: Callable[[], None] = lambda: None
+        self.on_frame: Callable[[], None] = lambda: None
 
     def process_event(self, event: Request | Response | Frame) -> None:
         self.last_seen = self.loop.time()
         super().process_event(event)
+        self.on_frame()
         if isinstance(event, Frame) and event.opcode is Opcode.PING:
             self.on_ping()
 
@@ -110,6 +113,7 @@ async def open_websocket(
     except (WebSocketException, OSError, EOFError) as error:
         raise _failed(client, error, route, refusal) from None
     assert isinstance(connection, LiveConnection)
+    connection.on_frame = client.heard
     wire = connection.transport.get_extra_info("socket")
     if waiting is not None and wire is not None:
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, waiting)

@@ -275,6 +275,7 @@ def _session(
         random=rng.random,
     )
     feeds.append(feed)
+    client.on_heard = feed.heard
     runner = Runner(
         ClientDoer(client),
         post,

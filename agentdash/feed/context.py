@@ -93,6 +93,10 @@ class Context:
             self._has_failed = self._is_refused = False
             self.emit(ev.ServerAnswered(exchange.at, version, clock_offset_s, exchange.latency_s))
 
+    def heard(self) -> None:
+        """Take note of a sign of life on a stream."""
+        self.emit(ev.ServerHeard(self.clock.now()))
+
     def failed(self, error: ApiError) -> Problem:
         """The words of an error; one that concerns the whole deployment is told as such."""
         problem = convert.problem(error)

@@ -89,6 +89,10 @@ class Feed:
         """To be called for each answer of the server: the observer of `api/client`."""
         self._ctx.answered(exchange)
 
+    def heard(self) -> None:
+        """To be called now and then while streams show signs of life: `on_heard` of `api/client`."""
+        self._ctx.heard()
+
     def state_changed(self) -> None:
         """Look at the state now instead of with the next tick."""
         self._tick.ring()

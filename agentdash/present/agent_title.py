@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from agentdash.present.cells import Cell, Tone
 from agentdash.present.columns import agent_name, short_version, template_words, verdict_tone
@@ -15,6 +16,10 @@ from agentdash.state.state import State
 from agentdash.state.views import Row
 from agentdash.triage.verdict import Verdict
 
+SILENT_FROM_S: Final = 18.0
+"""The server is asked every few seconds, and pings each stream every 15 s (contract: README §7.3); the rest is leeway."""
+_SILENCE_STEP_S: Final = 5
+
 
 @dataclass(frozen=True, slots=True)
 class TwoSided:
@@ -25,18 +30,43 @@ class TwoSided:
 
 
 def server_state(state: State, now: datetime, glyphs: Glyphs = UNICODE) -> Cell:
-    """How the deployment is heard: `● live`, `◐ connecting…`, `✗ cannot reach the server, retry in 4 s`."""
+    """How the deployment is heard: `● live`, `◐ silent 20 s`, `◐ connecting…`, `✗ cannot reach the server, retry in 4 s`."""
     problem = state.server.problem
     if problem is not None:
         retry = state.fleet.retry_at
-        again = f", retry in {countdown(retry, now)}" if retry is not None and retry > now else ""
+        here = _local(state, now)
+        again = f", retry in {countdown(retry, here)}" if retry is not None and retry > here else ""
         return Cell(f"{glyphs.broken} {problem.title}{again}", Tone.BROKEN)
     if state.fleet.freshness is Freshness.STALE:
         old = f" {age_word(state.fleet.at, now)}" if state.fleet.at is not None else ""
         return Cell(f"{glyphs.moving} stale{old}", Tone.WARN)
     if state.server.reached_at is None:
         return Cell(glyphs.say(f"{glyphs.moving} connecting…"), Tone.DIM)
+    if silence := silence_word(state, now):
+        return Cell(f"{glyphs.moving} {silence}", Tone.WARN)
     return Cell(f"{glyphs.well} live", Tone.DIM)
+
+
+def silence_word(state: State, now: datetime) -> str:
+    """`silent 20 s` while nothing has come from the server for longer than it may; else empty.
+
+    Args:
+        now: Server time.
+    """
+    server = state.server
+    if server.reached_at is None:
+        return ""
+    silent_s = (_local(state, now) - server.reached_at).total_seconds()
+    if silent_s < SILENT_FROM_S:
+        return ""
+    if silent_s < 60:
+        return f"silent {int(silent_s / _SILENCE_STEP_S) * _SILENCE_STEP_S} s"
+    return f"silent {age_word(server.reached_at, server.reached_at + timedelta(seconds=silent_s))}"
+
+
+def _local(state: State, now: datetime) -> datetime:
+    """A time of the server's clock by ours, which tells when something was heard or is tried again."""
+    return now - timedelta(seconds=state.server.clock_offset_s or 0.0)
 
 
 def top_line(state: State, now: datetime, *, rows: int | None = None, glyphs: Glyphs = UNICODE) -> TwoSided:
@@ -96,6 +126,8 @@ def row_freshness(state: State, workspace_id: str, now: datetime) -> Cell:
     """How a row is kept: `live` under a watch, else how long ago it was read."""
     streams = (s for s in state.streams.values() if s.id.endswith(f":{workspace_id}"))
     if any(s.state is StreamState.LIVE for s in streams):
+        if silence := silence_word(state, now):
+            return Cell(silence, Tone.WARN)
         return Cell("live", Tone.DIM)
     seen = state.seen.get(workspace_id)
     if seen is None:

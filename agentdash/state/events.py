@@ -75,6 +75,14 @@ class ServerAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerHeard:
+    """A sign of life of the server that answers nothing: a stream's ping. Told now and then."""
+
+    at: datetime
+    """Local time."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerFailed:
     """The deployment as a whole cannot be read: no connection, no login, not Coder."""
 
@@ -322,6 +330,7 @@ Event = (
     | BuildInfoRead
     | UserRead
     | ServerAnswered
+    | ServerHeard
     | ServerFailed
     | EntitlementsRead
     | ExperimentsRead

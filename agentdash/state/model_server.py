@@ -51,7 +51,7 @@ class Server:
     latency_s: float | None = None
     """Of the last answered request."""
     reached_at: datetime | None = None
-    """Local time of the last answer."""
+    """Local time of the last answer, or of a stream's last sign of life."""
     problem: Problem | None = None
     """Why nothing is heard of it, while that is so."""
     entitlements: Map[str, bool] | None = None

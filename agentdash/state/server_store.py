@@ -54,6 +54,15 @@ def _server_answered(state: State, event: ev.ServerAnswered, changes: Changes) -
     )
 
 
+def _server_heard(state: State, event: ev.ServerHeard, changes: Changes) -> State:
+    """It says nothing of a problem, and nobody could notice it: no change."""
+    del changes
+    old = state.server
+    if old.reached_at is None or event.at <= old.reached_at:
+        return state
+    return replace(state, server=replace(old, reached_at=event.at))
+
+
 def _server_failed(state: State, event: ev.ServerFailed, changes: Changes) -> State:
     return _server(state, changes, problem=event.problem)
 
@@ -79,6 +88,7 @@ REDUCERS: dict[type, Callable[[State, Any, Changes], State]] = {
     ev.BuildInfoRead: _build_info_read,
     ev.UserRead: _user_read,
     ev.ServerAnswered: _server_answered,
+    ev.ServerHeard: _server_heard,
     ev.ServerFailed: _server_failed,
     ev.EntitlementsRead: _entitlements_read,
     ev.ExperimentsRead: _experiments_read,

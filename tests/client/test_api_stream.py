@@ -16,6 +16,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 
+from agentdash.api import client as client_module
 from agentdash.api import errors, stream
 from agentdash.api.client import Client
 from agentdash.api.sources import (
@@ -211,6 +212,23 @@ async def test_silence_is_the_end_and_pings_are_life(server: Server, client: Cli
     assert seen[-1].code is None
     assert "No sign of life" in seen[-1].reason
     assert loop.time() - began > 0.5
+
+
+async def test_a_ping_is_told_as_a_sign_of_life_but_not_each(server: Server) -> None:
+    async def pings(connection: ServerConnection) -> None:
+        for n in range(3):
+            await connection.ping(str(n).encode())
+        await connection.close()
+
+    now, heard = [100.0], []
+    async with Client(server.url, Hidden(), clock=lambda: now[0]) as client:
+        client.on_heard = lambda: heard.append(now[0])
+        server.add(pings, pings)
+        await items_of(client, WorkspaceSource("w"))
+        assert heard == [100.0]
+        now[0] += client_module.HEARD_EVERY_S
+        await items_of(client, WorkspaceSource("w"))
+    assert heard == [100.0, 105.0]
 
 
 async def test_a_cut_is_told_from_a_close(server: Server, client: Client) -> None:

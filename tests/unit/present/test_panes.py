@@ -442,6 +442,30 @@ def test_a_server_that_is_not_heard_says_so() -> None:
     assert describe.server_state(Store().state, NOW).text == "◐ connecting…"
 
 
+def test_a_server_that_has_not_been_heard_for_longer_than_it_may_is_not_called_live() -> None:
+    store, row = opened()
+    assert describe.server_state(store.state, before(-17)).text == "● live"
+    assert describe.server_state(store.state, before(-22)) == Cell("◐ silent 20 s", Tone.WARN)
+    assert describe.row_freshness(store.state, row.workspace.id, before(-22)) == Cell(
+        "silent 20 s", Tone.WARN
+    )
+    assert describe.server_state(store.state, before(-200)).text == "◐ silent 3m"
+    store.apply([ev.ServerHeard(before(-15))])
+    assert describe.server_state(store.state, before(-22)).text == "● live"
+    assert describe.row_freshness(store.state, row.workspace.id, before(-22)).text == "live"
+
+
+def test_silence_and_the_next_try_are_told_by_the_clock_they_were_noted_by() -> None:
+    store = Store()
+    store.apply([ev.ServerAnswered(NOW, "v2.37.1", 600.0, 0.1)])
+    there = before(-600)
+    assert describe.server_state(store.state, there).text == "● live"
+    assert describe.server_state(store.state, there + (NOW - before(22))).text == "◐ silent 20 s"
+    trouble = Problem("ConnectFailed", "Cannot reach the server")
+    store.apply([ev.ServerFailed(trouble), ev.FleetFailed(trouble, before(-4))])
+    assert describe.server_state(store.state, there).text.endswith("retry in 4 s")
+
+
 def test_a_row_that_is_not_watched_tells_when_it_was_read() -> None:
     store = Store()
     store.apply([ev.WorkspacesRead((make_workspace(),), before(200), "page")])

@@ -189,6 +189,17 @@ def test_an_answer_clears_the_problem_and_small_moves_of_the_clock_are_no_news()
     assert store.apply([ev.ServerAnswered(later(2), "v2.37.1", 13.0, 0.1)]).server
 
 
+def test_a_sign_of_life_moves_the_time_and_nothing_else() -> None:
+    store = Store()
+    assert not store.apply([ev.ServerHeard(NOW)])
+    assert store.state.server.reached_at is None
+    store.apply([ev.ServerAnswered(NOW, "v2.37.1", 3.0, 0.1), ev.ServerFailed(TROUBLE)])
+    assert not store.apply([ev.ServerHeard(later(5))])
+    assert (store.state.server.reached_at, store.state.server.problem) == (later(5), TROUBLE)
+    store.apply([ev.ServerHeard(later(2))])
+    assert store.state.server.reached_at == later(5)
+
+
 def test_an_answer_without_version_or_date_keeps_what_is_known() -> None:
     store = Store()
     store.apply([ev.ServerAnswered(NOW, "v2.37.1", 3.0, 0.1), ev.ServerAnswered(later(1), "", None, 0.1)])
