@@ -65,6 +65,14 @@ async def test_what_is_said_on_leaving_goes_on_coming_back() -> None:
         assert "ctrl+] leave terminal" in it.line("footer")
 
 
+@pytest.mark.parametrize("key", ["z", "4"])
+async def test_what_is_said_on_leaving_goes_with_the_layout_it_is_about(key: str) -> None:
+    async with desk(HERE) as it:
+        await shell_open(it)
+        await it.press(LEAVE, key)
+        assert LEFT not in it.line("footer")
+
+
 async def test_a_failure_is_still_said_after_the_shell_is_entered() -> None:
     async with desk(HERE) as it:
         screen = await shell_open(it)

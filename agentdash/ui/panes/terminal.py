@@ -14,13 +14,11 @@ from agentdash.feed.shells import Shell, Shells, ShellState, Target
 from agentdash.present.cells import Cell, Tone
 from agentdash.present.describe import empty_place
 from agentdash.present.nextstep import locator
-from agentdash.term.emulator import Emulator
 from agentdash.triage.verdict import Kind
-from agentdash.ui.files import new_path, save_text
-from agentdash.ui.panes.base import AgentPane
+from agentdash.ui.files import new_path
+from agentdash.ui.panes.terminal_text import TerminalText
 from agentdash.ui.panes.terminal_words import LASTING, kind_of, notice_cells, title_cells, tone_of
 from agentdash.ui.panes.view import AgentView
-from agentdash.ui.widgets.filterbar import FilterBar
 from agentdash.ui.widgets.form import Field, Form
 from agentdash.ui.widgets.glyphs import Signs
 from agentdash.ui.widgets.statusbar import StatusLine
@@ -32,7 +30,7 @@ TYPED = 10
 """Keys after which a warning has been read by whoever types under it; enter is enough."""
 
 
-class TerminalPane(AgentPane):
+class TerminalPane(TerminalText):
     """A terminal, or the sentence that says how to get one."""
 
     NAME = "Terminal"
@@ -48,15 +46,12 @@ class TerminalPane(AgentPane):
     """
 
     def __init__(self, number: int, *, signs: Signs, leave_key: str) -> None:
-        super().__init__(number, signs=signs)
-        self.term = TermView(leave_key=leave_key, scopes=("terminal", "shell", "choosing"))
+        super().__init__(number, signs=signs, leave_key=leave_key)
         self.notice = StatusLine(signs=signs, classes="term-notice")
-        self.find_bar = FilterBar("/", signs=signs)
         self._said: object = None
         self._rung_at = 0.0
         self._typed = 0
         self._scope_told = ""
-        self.shell: Shell | None = None
 
     def compose(self) -> Sequence[Widget]:
         """A line for warnings, the screen."""
@@ -263,11 +258,6 @@ class TerminalPane(AgentPane):
             self._scope_told = self.scope
             self.agent_screen.typing_changed(is_entered=self.term.is_choosing)
 
-    @on(TermView.Chosen)
-    def copy_chosen(self, message: TermView.Chosen) -> None:
-        """Text was chosen, by mouse or keyboard."""
-        self.agent_screen.copy_text(message.text, "selection")
-
     @on(TermView.Left)
     def leave(self) -> None:
         """The keys are ours again."""
@@ -333,29 +323,6 @@ class TerminalPane(AgentPane):
             self.shell.redraw()
             self._refresh_words()
 
-    def do_terminal_select(self) -> None:
-        """v"""
-        self.term.choose()
-
-    def do_choice_begin(self) -> None:
-        """space"""
-        self.term.begin_choice(is_lines=False)
-
-    def do_choice_lines(self) -> None:
-        """V"""
-        self.term.begin_choice(is_lines=True)
-
-    def do_choice_copy(self) -> None:
-        """enter"""
-        if self.term.chosen_text():
-            self.do_terminal_copy()
-        else:
-            self.agent_screen.say("nothing is chosen yet", Tone.WARN)
-
-    def do_choice_end(self) -> None:
-        """esc"""
-        self.term.let_go()
-
     def do_terminal_warning(self) -> None:
         """w: puts the warning aside, or brings it back."""
         view, shell = self.view, self.shell
@@ -364,15 +331,6 @@ class TerminalPane(AgentPane):
         else:
             read = self.agent_screen.context.remembered.read
             self._put_aside(is_read=(shell.id, view.agent.lifecycle) not in read)
-
-    def do_back(self) -> None:
-        """esc: first what is marked, then the zoom, then the screen."""
-        if self.term.search.text:
-            self.term.end_search()
-        elif self.term.selection is not None:
-            self.term.end_choice()
-        else:
-            self.agent_screen.do_back()
 
     @work(exclusive=True, group="record", exit_on_error=False)
     async def do_terminal_record(self) -> None:
@@ -401,64 +359,6 @@ class TerminalPane(AgentPane):
                 screen.say(f"cannot record: {error.strerror or error}", Tone.WARN)
         self._refresh_words()
 
-    def do_terminal_find(self) -> None:
-        """/"""
-        self.find_bar.set_class(False, "-high")
-        self.find_bar.open("")
-
-    @on(FilterBar.Changed)
-    def find_as_typed(self, message: FilterBar.Changed) -> None:
-        """The newest match shows while it is typed."""
-        message.stop()
-        self.term.find(message.text, begin=True)
-        # The line in which one types must not cover what was found.
-        self.find_bar.set_class(self.term.is_last_row_found, "-high")
-        self._refresh_title()
-
-    @on(FilterBar.Closed)
-    def find(self, message: FilterBar.Closed) -> None:
-        """Enter keeps the match; esc ends the search."""
-        message.stop()
-        self.find_bar.display = False
-        self.term.focus()
-        sought = message.text if message.is_kept else ""
-        if sought != self.term.search.text or not sought:
-            self.term.find(sought, begin=True)
-        if sought and not self.term.search.count:
-            self.agent_screen.say(f"“{sought}” is not in this terminal", Tone.WARN)
-        self._refresh_title()
-
-    def do_terminal_find_next(self) -> None:
-        """n: further up, where the older lines are."""
-        self._find(-1)
-
-    def do_terminal_find_previous(self) -> None:
-        """N"""
-        self._find(1)
-
-    def _find(self, direction: int) -> None:
-        sought = self.term.search.text or self.term.sought
-        if not sought:
-            self.agent_screen.say("nothing is searched for; / begins")
-        elif not self.term.find(sought, direction):
-            self.agent_screen.say(f"“{sought}” is not in this terminal", Tone.WARN)
-        self._refresh_title()
-
-    def do_terminal_copy(self) -> None:
-        """y"""
-        chosen = self.term.chosen_text()
-        if chosen:
-            self.agent_screen.copy_text(chosen, "selection")
-            self.term.end_choice()
-        else:
-            self.agent_screen.copy_text("\n".join(self.term.visible_text()).rstrip(), "screen")
-
-    def do_terminal_save(self) -> None:
-        """ctrl+s"""
-        if self.shell is not None:
-            name = f"{self.shell.target.label.replace('/', '-')}.txt"
-            self.agent_screen.say(save_text(name, saved_text(self.shell.emulator)))
-
     def do_terminal_close(self) -> None:
         """x"""
         shells, shell = self.agent_screen.context.shells, self.shell
@@ -469,11 +369,6 @@ class TerminalPane(AgentPane):
     async def _close(self, shells: Shells, shell: Shell) -> None:
         await shells.close(shell.id)
         self.agent_screen.refresh_all()
-
-
-def saved_text(emulator: Emulator) -> str:
-    """Scrollback and screen; lines that were wrapped are whole again."""
-    return "".join(line.text + ("" if line.wrapped else "\n") for line in emulator.text())
 
 
 def _ignore() -> None:

@@ -27,7 +27,7 @@ from agentdash.ui.panes.ports import PortsPane
 from agentdash.ui.panes.scripts import ScriptsPane
 from agentdash.ui.panes.terminal import TerminalPane
 from agentdash.ui.panes.view import AgentView
-from agentdash.ui.screens.base import BaseScreen
+from agentdash.ui.screens.panekeys import PaneKeys
 from agentdash.ui.widgets.confirm import Confirm, Question
 from agentdash.ui.widgets.message import MessageLine
 from agentdash.ui.widgets.tabs import Tab, TabStrip
@@ -43,7 +43,7 @@ TALL = 44
 """From this height on the shared place shows metadata beside another of its panes."""
 
 
-class AgentScreen(BaseScreen):
+class AgentScreen(PaneKeys):
     """Everything about one agent.
 
     Args:
@@ -67,6 +67,7 @@ class AgentScreen(BaseScreen):
         self._is_zoomed = False
         self._lent_from: str | None = None
         """The pane from which a shell was given the whole screen, empty for another view; None if it was not."""
+        self._left_said = ""
         self._is_gone = False
         self._last: AgentView | None = None
 
@@ -96,7 +97,7 @@ class AgentScreen(BaseScreen):
     # Panes
 
     @property
-    def panes(self) -> list[AgentPane]:
+    def panes(self) -> Sequence[AgentPane]:
         """The nine panes in the order of their digits."""
         return sorted(self.query(AgentPane), key=lambda pane: int(pane.number))
 
@@ -342,6 +343,7 @@ class AgentScreen(BaseScreen):
         """Go to a pane."""
         if scope != "terminal" and self._lent_from is not None:
             self._lent_from, self._is_zoomed = None, False
+        self._take_back_left()
         self._current = scope
         if scope in SLOT:
             self._slot, self._slot_chosen = scope, True
@@ -416,57 +418,6 @@ class AgentScreen(BaseScreen):
         """A click on a name."""
         self.focus_pane(message.key)
 
-    def _by_number(self, number: int) -> None:
-        self.focus_pane(self.panes[number - 1].SCOPE)
-
-    def do_pane_1(self) -> None:
-        """1"""
-        self._by_number(1)
-
-    def do_pane_2(self) -> None:
-        """2"""
-        self._by_number(2)
-
-    def do_pane_3(self) -> None:
-        """3"""
-        self._by_number(3)
-
-    def do_pane_4(self) -> None:
-        """4"""
-        self._by_number(4)
-
-    def do_pane_5(self) -> None:
-        """5"""
-        self._by_number(5)
-
-    def do_pane_6(self) -> None:
-        """6"""
-        self._by_number(6)
-
-    def do_pane_7(self) -> None:
-        """7"""
-        self._by_number(7)
-
-    def do_pane_8(self) -> None:
-        """8"""
-        self._by_number(8)
-
-    def do_pane_9(self) -> None:
-        """9"""
-        self._by_number(9)
-
-    def do_pane_next(self) -> None:
-        """tab"""
-        self._step(1)
-
-    def do_pane_previous(self) -> None:
-        """shift+tab"""
-        self._step(-1)
-
-    def _step(self, steps: int) -> None:
-        scopes = [pane.SCOPE for pane in self.panes]
-        self.focus_pane(scopes[(scopes.index(self._current) + steps) % len(scopes)])
-
     def do_zoom(self) -> None:
         """z"""
         self._is_zoomed, self._lent_from = not self._is_zoomed, None
@@ -510,7 +461,12 @@ class AgentScreen(BaseScreen):
         """The leave key: keys are the dashboard's again."""
         self.refresh_bars()
         ways = "; z shows all panes" if self._lent_from is not None and not self._is_small else ""
-        self.say(f"keys are agentdash's again; enter goes back to the shell, which runs on{ways}")
+        self._left_said = f"keys are agentdash's again; enter goes back to the shell, which runs on{ways}"
+        self.say(self._left_said)
+
+    def _take_back_left(self) -> None:
+        """In another pane or another layout that is no longer so."""
+        self.query_one("#footer", MessageLine).take_back(self.context.glyphs.say(self._left_said))
 
     @work(exclusive=True, group="paste", exit_on_error=False)
     async def ask_paste(self, text: str, paste: Callable[[str], None]) -> None:

@@ -72,6 +72,11 @@ class MessageLine(StatusLine):
         if self._is_brief:
             self.clear_notice()
 
+    def take_back(self, text: str) -> None:
+        """Show the ordinary cells again if this stands here: it is no longer so."""
+        if self._timer is not None and self._kept and self._kept[-1].text == text:
+            self.clear_notice()
+
     def clear_notice(self) -> None:
         """Show the ordinary cells again."""
         if self._timer is not None:
