@@ -10,7 +10,7 @@ from pyte import charsets
 from agentdash.term import style as st
 from agentdash.term.cells import ZWJ, classes, compose, extended, is_mark, is_wide, joins, spread, width
 from agentdash.term.modes import Modes
-from agentdash.term.row import FULL, GAP, MIXED, Kept, Line, Row, plain_row
+from agentdash.term.row import FULL, GAP, MIXED, Kept, Row, plain_row
 from agentdash.term.view import Buffer, Cursor
 
 
@@ -74,10 +74,14 @@ class Canvas(pyte.Screen):
 
     def draw(self, data: str) -> None:
         """Draw text without control characters at the cursor."""
-        if self.is_translating:
-            data = data.translate(self.g1_charset if self.charset else self.g0_charset)
+        charset = self.g1_charset if self.charset else self.g0_charset
+        if charset is not charsets.LAT1_MAP:
+            data = data.translate(charset)
         if data.isascii():
             self.joining = None
+            self.draw_narrow(data)
+            return
+        if data in self.narrow_seen and not self.joining:
             self.draw_narrow(data)
             return
         found = classes()
@@ -105,15 +109,16 @@ class Canvas(pyte.Screen):
     def _draw_plain(self, text: str) -> None:
         """Draw narrow and wide characters none of which joins another."""
         wide = classes().wide(text)
+        if not wide:
+            if len(text) < 8 and len(self.narrow_seen) < 4096:
+                self.narrow_seen.add(text)
+            self.draw_narrow(text)
+            return
         columns = len(text) + len("".join(wide))
         if self.cursor.x + columns > self.columns or self.modes.insert:
             self.draw_cells(spread(text))
-        elif wide:
-            self._place(text, columns, MIXED)
         else:
-            if columns < 8 and len(self.narrow_seen) < 4096:
-                self.narrow_seen.add(text)
-            self._place(text, columns, 1)
+            self._place(text, columns, MIXED)
 
     def draw_narrow(self, text: str) -> None:
         """Draw characters of one column each."""
@@ -210,7 +215,8 @@ class Canvas(pyte.Screen):
     def _overwrite(self, cells: str | list[str], columns: int) -> None:
         """Write cells that fit over what stands at the cursor, and move the cursor behind them."""
         cur = self.cursor
-        chars, codes = self.rows[cur.y].cells(self.columns)
+        row = self.rows[cur.y]
+        chars, codes = (row.chars, row.codes) if row.chars is not None else row.cells(self.columns)
         x, end = cur.x, cur.x + columns
         if not chars[x] and x:
             chars[x - 1], codes[x - 1] = " ", 0
@@ -251,7 +257,11 @@ class Canvas(pyte.Screen):
             self.history.append(gone.packed())
             self.pullable += 1
             self.history_total += 1
-        rows.insert(bottom, self.blank() if cur.code & st.BG else Row())
+        if cur.code & st.BG:
+            gone = self.blank()
+        else:  # the same object once more: that is cheaper
+            gone.clear()
+        rows.insert(bottom, gone)
         if top or bottom != last:
             if len(self.dirty) <= last:
                 self.dirty.update(range(top, bottom + 1))
@@ -361,7 +371,7 @@ class Canvas(pyte.Screen):
             if through and not code:
                 history.extend(lines[:through])
             elif through:
-                history.extend([Line([(text, code)] if text else [], False) for text in lines[:through]])
+                history.extend([(0, ((text, code, 1),)) if text else "" for text in lines[:through]])
             self.pullable += count
             self.history_total += count
         del rows[: len(leaving)]

@@ -85,11 +85,7 @@ class _Classes:
         self.wide: Final = re.compile(f"[{wide}]+").findall
         self.stretches: Final = re.compile(f"([{narrow}{wide}]+)|[^{narrow}{wide}]").finditer
         self.marked: Final = re.compile("[^\u0300-\u036f][\u0300-\u036f]{1,8}")
-        self._cells: Final = re.compile(f"[{wide}]").sub
-
-    def spread(self, text: str) -> list[str]:
-        """Cells of plain narrow and wide characters: a wide one is followed by an empty cell."""
-        return ["" if char == "\0" else char for char in self._cells("\\g<0>\0", text)]
+        self.by_width: Final = re.compile(f"([{wide}]+)").split
 
 
 @cache
@@ -109,7 +105,17 @@ def compose(text: str) -> str:
 
 def spread(text: str) -> list[str]:
     """Cells of plain narrow and wide characters: a wide one is followed by an empty cell."""
-    return classes().spread(text)
+    cells: list[str] = []
+    narrow = True
+    for part in classes().by_width(text):
+        if narrow:
+            cells += part
+        else:
+            pairs = [""] * (2 * len(part))
+            pairs[::2] = part
+            cells += pairs
+        narrow = not narrow
+    return cells
 
 
 def is_mark(cell: str, char: str) -> bool:

@@ -1,14 +1,15 @@
 """Which control function a complete control string is.
 
 pyte's own tables name most of them; the others are added here. A control string is looked up by its
-whole text, so that a repeated one costs one dictionary access.
+whole text, so that a repeated one costs one dictionary access, whatever it is.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
 import pyte
 from pyte import charsets
@@ -21,8 +22,33 @@ MAX_CONTROL: Final = 512
 MAX_PARAMETER: Final = 9999
 MAX_REMEMBERED: Final = 16_384
 
-Action = tuple[Callable[..., None], tuple[int, ...], bool]
-"""What to call, with what, and whether the screen may be another one afterwards."""
+LOOK: Final = 0
+"""(LOOK, keep, bits): the style becomes `style & keep | bits`."""
+PLACE: Final = 1
+"""(PLACE, x, y, function, arguments): the cursor goes there; in origin mode the function knows where."""
+LINE: Final = 2
+"""(LINE,): CR LF."""
+COLUMN: Final = 3
+"""(COLUMN, x): the cursor goes to a column."""
+NOTHING: Final = 4
+BLOCK: Final = 5
+"""(BLOCK,): CR LF, and plain lines with CR LF behind each."""
+OPENING: Final = 6
+"""(OPENING,): begins what it does not end, or is a whole string."""
+ACTION: Final = 7
+"""(ACTION, 0, 0, function, arguments)"""
+CHANGE: Final = 8
+"""The same, and the screen may be another one afterwards."""
+PLAIN: Final = 9
+"""The same, and without effect where the character set is the plain one already."""
+
+Meaning = tuple[Any, ...]
+"""One of the above: a kind and what it needs."""
+_NOTHING: Final[Meaning] = (NOTHING,)
+_BLOCK: Final[Meaning] = (BLOCK,)
+_OPENING: Final[Meaning] = (OPENING,)
+
+_COUNTED: Final = {"": 1, **{str(number): number for number in range(1, 1000)}}
 
 _CSI_RE: Final = re.compile("\x1b\\[([<=>?]?)([0-9;:]*)([ -/]*)([@-~])", re.ASCII).fullmatch
 _SGR_RE: Final = re.compile("\x1b\\[[0-9;:]*m", re.ASCII).fullmatch
@@ -71,46 +97,73 @@ class Controls:
 
     def __init__(self, screen: Reporter) -> None:
         self._screen = screen
-        self.actions: dict[str, Action] = {}
-        self.looks: dict[str, tuple[int, int]] = {}
-        self.places: dict[str, tuple[int, int]] = {}
+        self._fixed: dict[str, Meaning] = {
+            "": _NOTHING,
+            "\r": (COLUMN, 0),
+            "\r\n": (LINE,),
+            **{char: self._act(screen.linefeed) for char in "\n\x0b\x0c"},
+            "\x08": self._act(screen.backspace),
+            "\t": self._act(screen.tab),
+            "\x07": self._act(screen.ring),
+            "\x0e": (CHANGE, 0, 0, screen.shift_out, ()),
+            "\x0f": (CHANGE, 0, 0, screen.shift_in, ()),
+        }
+        self.known: dict[str, Meaning] = {}
+        """What was asked for before; of the present size."""
+        self.forget()
 
-    def look(self, control: str) -> tuple[int, int]:
-        """(keep, bits) of a complete SGR sequence, remembered."""
+    def forget(self) -> None:
+        """Begin anew, as for a screen of another size."""
+        self.known.clear()
+        self.known.update(self._fixed)
+
+    def find(self, control: str) -> Meaning:
+        """What a control string does; remembered, unless it is as long as a text or a text itself."""
+        first = control[0]
+        if first == "\r":
+            return _BLOCK
+        if first != "\x1b":
+            return _NOTHING
+        final = control[-1]
+        if final == "m":
+            found: Meaning | None = self._look(control)
+        elif final == "H" and (place := self._place(control)):
+            found = place
+        elif control[1:2] == "[":
+            found = self._csi(control)
+        else:
+            found = self._escape(control)
+        if found is None:
+            return _OPENING
+        known = self.known
+        if len(known) >= MAX_REMEMBERED:  # the oldest go; all at once would take as long as a frame
+            for old in list(islice(known, MAX_REMEMBERED // 8)):
+                del known[old]
+            known.update(self._fixed)
+        known[control] = found
+        return found
+
+    def _look(self, control: str) -> Meaning:
+        """A complete SGR sequence."""
         found = direct_color(control[2:-1]) if 8 < len(control) < 48 else None
         if found is None:
             # private (`>4;2m`, `?4m`), with an intermediate, or no control sequence at all: not a look
             found = sgr(control[2:-1]) if len(control) <= MAX_CONTROL and _SGR_RE(control) else (-1, 0)
-        if len(self.looks) >= MAX_REMEMBERED:
-            self.looks.clear()
-        self.looks[control] = found
-        return found
+        return LOOK, *found
 
-    def place(self, control: str) -> tuple[int, int] | None:
-        """(x, y) of a complete `CSI line ; column H`, remembered; None when it is something else."""
-        match = _CSI_RE(control) if len(control) <= MAX_CONTROL else None
-        if match is None or match[1] or match[3]:
+    def _place(self, control: str) -> Meaning | None:
+        """`CSI line ; column H` as programs write it; None when it is something else, or written in another way."""
+        line, _, column = control[2:-1].partition(";")
+        try:
+            to = _COUNTED[line], _COUNTED[column]
+        except KeyError:
             return None
-        line, column, *_ = [*numbers(match[2]), 0, 0]
-        found = (
-            max(0, min(column - 1, self._screen.columns - 1)),
-            max(0, min(line - 1, self._screen.lines - 1)),
-        )
-        if len(self.places) >= MAX_REMEMBERED:
-            self.places.clear()
-        self.places[control] = found
-        return found
+        if control[1] != "[":
+            return None
+        screen = self._screen
+        return PLACE, min(to[1], screen.columns) - 1, min(to[0], screen.lines) - 1, screen.cursor_position, to
 
-    def action(self, control: str) -> Action | None:
-        """What an escape or control sequence does, remembered; None when nothing."""
-        found = self._csi(control) if control[1:2] == "[" else self._escape(control)
-        if found is not None:
-            if len(self.actions) >= MAX_REMEMBERED:
-                self.actions.clear()
-            self.actions[control] = found
-        return found
-
-    def _csi(self, control: str) -> Action | None:
+    def _csi(self, control: str) -> Meaning | None:
         match = _CSI_RE(control) if len(control) <= MAX_CONTROL else None
         if match is None:
             return None
@@ -121,28 +174,45 @@ class Controls:
             return None
         if name == "select_graphic_rendition":
             return None
-        arguments = numbers(body)[: _ARGUMENTS.get(key, 1)]
-        function = getattr(self._screen, name)
+        screen, arguments = self._screen, numbers(body)[: _ARGUMENTS.get(key, 1)]
+        function = getattr(screen, name)
+        if name == "cursor_position":
+            line, column, *_ = [*arguments, 0, 0]
+            return PLACE, _within(column, screen.columns), _within(line, screen.lines), function, arguments
+        if name == "cursor_to_column":
+            return COLUMN, _within(arguments[0] if arguments else 0, screen.columns)
         if prefix == "?" and final in "hl" and not between:
             private: Callable[..., None] = function
-            return (lambda *modes: private(*modes, private=True)), arguments, True
-        return function, arguments, name in _CHANGING
+            return CHANGE, 0, 0, lambda *modes: private(*modes, private=True), arguments
+        return CHANGE if name in _CHANGING else ACTION, 0, 0, function, arguments
 
-    def _escape(self, control: str) -> Action | None:
+    def _escape(self, control: str) -> Meaning | None:
         screen, final = self._screen, control[-1]
         if len(control) == 2:
             if final in "=>":
-                return screen.set_keypad, (int(final == "="),), False
+                return self._act(screen.set_keypad, int(final == "="))
             name = _ESCAPE.get(final)
-            return None if name is None else (getattr(screen, name), (), name in _CHANGING)
+            if name is None:
+                return None
+            return CHANGE if name in _CHANGING else ACTION, 0, 0, getattr(screen, name), ()
         if len(control) == 3 and control[1] in "()":
             index, table = int(control[1] == ")"), charsets.MAPS.get(final)
             if table is None:
                 table = charsets.LAT1_MAP
-            return (lambda: screen.choose_charset(index, table)), (), True
+            kind = PLAIN if control == "\x1b(B" else CHANGE
+            return kind, 0, 0, lambda: screen.choose_charset(index, table), ()
         if control[1:] == "#8":
-            return screen.alignment_display, (), False
+            return self._act(screen.alignment_display)
         return None
+
+    @staticmethod
+    def _act(function: Callable[..., None], *arguments: int) -> Meaning:
+        return ACTION, 0, 0, function, arguments
+
+
+def _within(number: int, count: int) -> int:
+    """A line or column counted from 1, from 0 and on the screen."""
+    return max(0, min(number - 1, count - 1))
 
 
 def numbers(body: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from agentdash.term import reflow
 from agentdash.term import style as st
 from agentdash.term.reports import Reporter
-from agentdash.term.row import FULL, GAP, Kept, Row, Runs, cells_of, pieces_of, row_of, runs_of
+from agentdash.term.row import FULL, GAP, Kept, Row, Runs, cells_of, is_wrapped, pieces_of, row_of, runs_of
 from agentdash.term.screen import Saved
 from agentdash.term.stream import Stream
 
@@ -127,7 +127,7 @@ class Emulator(Reporter):
 
     def history_row(self, i: int) -> Runs:
         """The runs of a scrollback line, 0 being the oldest."""
-        return runs_of(list(pieces_of(self.history[i])))
+        return runs_of(pieces_of(self.history[i]))
 
     def take_clipboard(self) -> str | None:
         """Text a program asked to put into the clipboard (OSC 52), once; None without permission."""
@@ -136,16 +136,12 @@ class Emulator(Reporter):
 
     def text(self) -> list[TextLine]:
         """All lines from the oldest of the scrollback to the last that is drawn on the main screen."""
-        out = [self._text_line(line) for line in self.history]
+        out = [TextLine(reflow.text_of(line), is_wrapped(line)) for line in self.history]
         rows = self.rows if self.behind is None else self.behind.rows
-        lines = [self._text_line(row) for row in rows]
+        lines = [TextLine(reflow.text_of(row), row.wrapped > 0) for row in rows]
         while lines and not lines[-1].text:
             lines.pop()
         return out + lines
-
-    @staticmethod
-    def _text_line(line: Kept) -> TextLine:
-        return TextLine(reflow.text_of(line), not isinstance(line, str) and bool(line.wrapped))
 
     # -- size ------------------------------------------------------------------
 
@@ -179,7 +175,7 @@ class Emulator(Reporter):
         cur = self.cursor
         cur.x, cur.y = min(cur.x, self.columns), min(cur.y, self.lines - 1)
         self.tabstops = set(range(8, self.columns, 8))
-        self._stream.controls.places.clear()
+        self._stream.controls.forget()
         self.touch()
 
     def _resize_alternate(self, lines: int, columns: int) -> None:
@@ -221,7 +217,7 @@ class Emulator(Reporter):
     def _resize_width(self, columns: int) -> None:
         history = self.history
         head: list[Kept] = []
-        while history and _is_wrapped(history[-1]):
+        while history and is_wrapped(history[-1]):
             head.append(history.pop())
         head.reverse()
         old = list(history)
@@ -252,14 +248,10 @@ class Emulator(Reporter):
         cur.x, cur.y = (done.x, y) if y >= 0 else (0, 0)
 
 
-def _is_wrapped(line: Kept) -> bool:
-    return not isinstance(line, str) and bool(line.wrapped)
-
-
 def _row_again(line: Kept, columns: int) -> Row:
     """A line of the scrollback back on the screen."""
     chars, codes = cells_of(line)
-    wrapped = 0 if not _is_wrapped(line) else FULL if len(chars) >= columns else GAP
+    wrapped = 0 if not is_wrapped(line) else FULL if len(chars) >= columns else GAP
     return row_of(chars, codes, columns, wrapped=wrapped)
 
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 from agentdash.term.cells import is_wide
-from agentdash.term.row import FULL, GAP, Kept, Line, Row, cells_of, pieces_of, row_of
+from agentdash.term.row import (
+    FULL,
+    GAP,
+    Kept,
+    Row,
+    cells_of,
+    is_wrapped,
+    most_columns,
+    packed,
+    pieces_of,
+    row_of,
+)
 from agentdash.term.style import BG
 
 WIDE_SIGN: Final = "\ufffd"
@@ -65,21 +76,15 @@ def reflow_history(lines: list[Kept], columns: int) -> list[Kept]:
             out.append(line)
             continue
         group.append(line)
-        if isinstance(line, str) or not line.wrapped:
+        if not is_wrapped(line):
             out += _wrapped_anew(group, columns)
             group = []
     return out + _wrapped_anew(group, columns) if group else out
 
 
 def _fits(line: Kept, columns: int) -> bool:
-    """Whether a line stays as it is. Told by its length alone, in doubt no."""
-    if isinstance(line, str):
-        return len(line) <= columns and (line.isascii() or len(line) * 2 <= columns)
-    if line.wrapped:
-        return False
-    if isinstance(line, Row):
-        return line.chars is None and line.n <= columns
-    return len(line.text) <= columns and (line.text.isascii() or len(line.text) * 2 <= columns)
+    """Whether a line stays as it is; in doubt no."""
+    return not is_wrapped(line) and most_columns(line) <= columns
 
 
 def _wrapped_anew(group: list[Kept], columns: int) -> list[Kept]:
@@ -112,12 +117,12 @@ def _cut_pieces(pieces: list[tuple[str, int]], columns: int) -> list[Kept]:
             if room:
                 row.append((text[at : at + room], code))
                 at += room
-            out.append(Line(row, True))
+            out.append(packed(row, is_wrapped=True))
             row, room = [], columns
         row.append((text[at:], code))
         room -= len(text) - at
     if len(row) > 1 or (row and row[0][1]):
-        return [*out, Line(row, False)]
+        return [*out, packed(row, is_wrapped=False)]
     return [*out, row[0][0].rstrip(" ") if row else ""]
 
 
@@ -195,10 +200,12 @@ def _locate(joined: _Logical, at: int, columns: int) -> tuple[int, int]:
     return 0, 0
 
 
-def text_of(line: Kept) -> str:
+def text_of(line: Kept | Row) -> str:
     """The characters of a line, trailing blanks left out unless the line goes on."""
+    if isinstance(line, Row):
+        text = "".join([text for text, _ in line.pieces()])
+        if line.wrapped == GAP and line.chars is not None:
+            return text[:-1]  # the column a wide character left free
+        return text if line.wrapped else text.rstrip(" ")
     text = "".join([text for text, _ in pieces_of(line)])
-    if isinstance(line, Row) and line.wrapped == GAP and line.chars is not None:
-        return text[:-1]  # the column a wide character left free
-    wrapped = not isinstance(line, str) and bool(line.wrapped)
-    return text if wrapped else text.rstrip(" ")
+    return text if is_wrapped(line) else text.rstrip(" ")

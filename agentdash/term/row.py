@@ -22,6 +22,15 @@ MAX_PIECES: Final = 8
 MIXED: Final = 0
 """Width of a piece whose characters are narrow and wide."""
 
+Piece = tuple[str, int, int]
+"""(text, style code, width of each character)"""
+Few = tuple[int, tuple[Piece, ...]]
+"""(whether the next line continues it, pieces)"""
+Many = tuple[int, str, "array[int]", "array[int]"]
+"""(whether the next line continues it, text, lengths of its pieces, their style codes): ten bytes a piece."""
+Kept = str | Few | Many
+"""A line of the scrollback. Made of nothing but tuples, texts and numbers: the garbage collector does not look through
+them again and again, as it would through ten thousand objects."""
 
 _NO_CODES: Final[list[int]] = []
 
@@ -38,7 +47,7 @@ class Row:
     __slots__ = ("chars", "codes", "n", "segs", "wrapped")
 
     def __init__(self) -> None:
-        self.segs: list[tuple[str, int, int]] = []
+        self.segs: list[Piece] = []
         self.n = 0
         self.chars: list[str] | None = None
         self.codes = _NO_CODES
@@ -70,7 +79,7 @@ class Row:
         self.segs = []
         self.n = 0
         self.chars = None
-        self.codes = []
+        self.codes = _NO_CODES
         self.wrapped = 0
 
     def pieces(self) -> list[tuple[str, int]]:
@@ -92,18 +101,20 @@ class Row:
         return "".join(self.chars)
 
     def packed(self) -> Kept:
-        """What the scrollback keeps: a bare string for a plain line, the row itself for a few pieces."""
+        """What the scrollback keeps: a bare string for a plain line, a few pieces as they are."""
         if self.chars is not None:
             if self.wrapped == GAP:
                 del self.chars[-1], self.codes[-1]
-            return Line(self.pieces(), bool(self.wrapped))
+            return packed(self.pieces(), is_wrapped=bool(self.wrapped))
         segs = self.segs
         if not self.wrapped:
             if not segs:
                 return ""
             if len(segs) == 1 and not segs[0][1]:
                 return segs[0][0]
-        return self if len(segs) <= MAX_PIECES else Line(self.pieces(), bool(self.wrapped))
+        if len(segs) <= MAX_PIECES:
+            return int(self.wrapped > 0), tuple(segs)
+        return packed(self.pieces(), is_wrapped=bool(self.wrapped))
 
 
 def plain_row(text: str, code: int) -> Row:
@@ -115,43 +126,47 @@ def plain_row(text: str, code: int) -> Row:
     return row
 
 
-class Line:
-    """A line of the scrollback: text, and ten bytes for each run of one style."""
-
-    __slots__ = ("codes", "lengths", "text", "wrapped")
-
-    def __init__(self, pieces: list[tuple[str, int]], wrapped: bool) -> None:
-        while pieces and not wrapped:  # a wrapped line is full, its blanks count when it is joined
-            text, code = pieces[-1]
-            text = text if code else text.rstrip(" ")
-            if text:
-                pieces[-1] = text, code
-                break
-            del pieces[-1]
-        self.text = "".join([text for text, _ in pieces])
-        self.lengths = array("I", [len(text) for text, _ in pieces])
-        self.codes = array("Q", [code for _, code in pieces])
-        self.wrapped = wrapped
-
-    def pieces(self) -> list[tuple[str, int]]:
-        """(text, style code) from left to right."""
-        out: list[tuple[str, int]] = []
-        start = 0
-        for length, code in zip(self.lengths, self.codes, strict=True):
-            out.append((self.text[start : start + length], code))
-            start += length
-        return out
+def packed(pieces: list[tuple[str, int]], *, is_wrapped: bool) -> Many:
+    """(text, style code) from left to right as the scrollback keeps it; blanks at the end are left out."""
+    while pieces and not is_wrapped:  # a wrapped line is full, its blanks count when it is joined
+        text, code = pieces[-1]
+        text = text if code else text.rstrip(" ")
+        if text:
+            pieces[-1] = text, code
+            break
+        del pieces[-1]
+    text = "".join([text for text, _ in pieces])
+    lengths = array("I", [len(text) for text, _ in pieces])
+    return int(is_wrapped), text, lengths, array("Q", [code for _, code in pieces])
 
 
-Kept = Line | Row | str
-"""A line of the scrollback. A row among them is never drawn on again."""
+def is_wrapped(line: Kept) -> bool:
+    """Whether the next line continues this one."""
+    return not isinstance(line, str) and line[0] > 0
 
 
 def pieces_of(line: Kept) -> list[tuple[str, int]]:
-    """(text, style code) of a line wherever it is."""
+    """(text, style code) of a line of the scrollback, from left to right."""
     if isinstance(line, str):
         return [(line, 0)] if line else []
-    return line.pieces()
+    if len(line) == 2:
+        return [(text, code) for text, code, _ in line[1]]
+    out: list[tuple[str, int]] = []
+    _, text, lengths, codes = line
+    start = 0
+    for length, code in zip(lengths, codes, strict=True):
+        out.append((text[start : start + length], code))
+        start += length
+    return out
+
+
+def most_columns(line: Kept) -> int:
+    """How many columns a line takes, or more: told by its lengths alone."""
+    if isinstance(line, str):
+        return len(line) if line.isascii() else len(line) * 2
+    if len(line) == 2:
+        return sum(len(text) * (width or 2) for text, _, width in line[1])
+    return len(line[1]) if line[1].isascii() else len(line[1]) * 2
 
 
 def cells_of(line: Kept) -> tuple[list[str], list[int]]:

@@ -226,8 +226,9 @@ class Screen(Canvas):
 
     def _cut(self, row: Row, start: int) -> bool:
         """Shorten an appended-to line of narrow characters; False when it has others."""
-        if any(kind != 1 for _, _, kind in row.segs):
-            return False
+        for _, _, kind in row.segs:
+            if kind != 1:
+                return False
         while row.n > start:
             text, code, kind = row.segs.pop()
             row.n -= len(text)

@@ -9,11 +9,23 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import Enum, auto
 from typing import Final
 
-from agentdash.term.controls import MAX_CONTROL, Controls
+from agentdash.term.controls import (
+    BLOCK,
+    CHANGE,
+    COLUMN,
+    LINE,
+    LOOK,
+    MAX_CONTROL,
+    NOTHING,
+    OPENING,
+    PLACE,
+    PLAIN,
+    Controls,
+)
 from agentdash.term.reports import Reporter
 from agentdash.term.style import BG
 
@@ -31,6 +43,15 @@ _STRINGS: Final = "]PX^_k"
 _INNER: Final = {False: re.compile("[ -/]+").match, True: re.compile("[ -?]+").match}
 
 
+def _pairs(text: str) -> list[str]:
+    """Text, control, …, text, control; the last control is empty."""
+    if not text:
+        return []
+    pieces = _SPLIT(text)
+    pieces.append("")
+    return pieces
+
+
 class _State(Enum):
     """What the machine is in the middle of."""
 
@@ -46,17 +67,6 @@ class Stream:
     def __init__(self, screen: Reporter) -> None:
         self._screen = screen
         self.controls = Controls(screen)
-        self._single: dict[str, Callable[[], None]] = {
-            "\r": screen.carriage_return,
-            "\n": screen.linefeed,
-            "\x0b": screen.linefeed,
-            "\x0c": screen.linefeed,
-            "\x08": screen.backspace,
-            "\t": screen.tab,
-            "\x07": screen.ring,
-            "\x0e": screen.shift_out,
-            "\x0f": screen.shift_in,
-        }
         self.reset()
 
     def reset(self) -> None:
@@ -69,8 +79,7 @@ class Stream:
 
     def feed(self, data: bytes) -> None:
         """Take bytes, cut anywhere."""
-        text = self._decoder.decode(data)
-        pieces = iter(_SPLIT(text)) if text else iter(())
+        pieces = iter(_pairs(self._decoder.decode(data)))
         while True:
             if self._state is not None:
                 self._resume(pieces)
@@ -81,99 +90,90 @@ class Stream:
                 return
 
     def _run(self, pieces: Iterator[str]) -> None:  # noqa: C901, PLR0912, PLR0915  # see below
-        """Interpret pieces (text, control, text, …) until one begins what it does not end.
+        """Interpret pieces (text, control, …, text, control) until one begins what it does not end.
 
-        The hot loop: everything frequent is spelled out here, a call would cost as much as the work.
+        The hot loop: everything frequent is spelled out here, a call would cost as much as the work. The cursor is
+        kept in local names and handed over where something else is called.
         """
-        screen, controls, single = self._screen, self.controls, self._single
+        screen, known, find = self._screen, self.controls.known, self.controls.find
         cur, dirty = screen.cursor, screen.dirty
-        actions, looks, places = controls.actions, controls.looks, controls.places
         rows, modes = screen.rows, screen.modes
         direct, narrow_seen = screen.is_direct, screen.narrow_seen
         cols, last = screen.columns, screen.lines - 1
-        for text in pieces:
+        x, y, code = cur.x, cur.y, cur.code
+        marked = -1  # the line that is known to be in `dirty`
+        for text, control in zip(pieces, pieces, strict=True):
             if text:
-                if (
-                    direct
-                    and (text.isascii() or text in narrow_seen)
-                    and (end := (x := cur.x) + len(text)) <= cols
-                ):
-                    row = rows[cur.y]
+                end = x + len(text)
+                if direct and end <= cols and (text.isascii() or text in narrow_seen):
+                    row = rows[y]
                     chars = row.chars
                     if chars is None:
-                        if x == row.n:
-                            row.segs.append((text, cur.code, 1))
-                            cur.x = row.n = end
-                            dirty.add(cur.y)
-                        else:
-                            screen.draw_narrow(text)
-                    elif chars[x] and (end == cols or chars[end]):
+                        if is_drawn := x == row.n:
+                            row.segs.append((text, code, 1))
+                            x = row.n = end
+                    elif is_drawn := bool(chars[x] and (end == cols or chars[end])):
                         if end == x + 1:
                             chars[x] = text
-                            row.codes[x] = cur.code
+                            row.codes[x] = code
                         else:
                             chars[x:end] = text
-                            row.codes[x:end] = [cur.code] * (end - x)
-                        cur.x = end
-                        dirty.add(cur.y)
-                    else:
+                            row.codes[x:end] = [code] * (end - x)
+                        x = end
+                    if not is_drawn:
+                        cur.x, cur.y, cur.code = x, y, code
                         screen.draw_narrow(text)
+                        x, y, marked = cur.x, cur.y, -1
+                    elif y != marked:
+                        dirty.add(y)
+                        marked = y
                 else:
+                    cur.x, cur.y, cur.code = x, y, code
                     screen.draw(text)
+                    x, y, marked = cur.x, cur.y, -1
                     direct = screen.is_direct
-            control = next(pieces, None)
-            if control is None:
-                return
-            first = control[0]
-            if first == "\x1b":
-                final = control[-1]
-                if final == "m":
-                    keep, bits = looks.get(control) or controls.look(control)
-                    cur.code = cur.code & keep | bits
-                    continue
-                if final == "H" and not modes.origin:
-                    place = places.get(control) or controls.place(control)
-                    if place is not None:
-                        cur.x, cur.y = place
-                        continue
-                if final == "B" and direct and control == "\x1b(B" and not screen.charset:
-                    continue  # in front of every colour where terminfo has it in `sgr0`
-                action = actions.get(control) or controls.action(control)
-                if action is not None:
-                    action[0](*action[1])
-                    if action[2]:
-                        rows, modes, direct = screen.rows, screen.modes, screen.is_direct
-                elif self._begin(control):
-                    return
-            elif first == "\r":
-                size = len(control)
-                if size == 1:
-                    cur.x = 0
-                elif size == 2:
-                    cur.x = 0
-                    if (y := cur.y) != screen.bottom and y < last:
-                        cur.y = y + 1
-                    else:
-                        screen.index()
-                elif direct and not cur.code & BG and not screen.has_region:
-                    lines = control[2:-2].split("\r\n")
-                    if max(map(len, lines)) <= cols:
-                        screen.draw_block(lines)
-                    else:
-                        self._draw_lines(lines)
+            what = known.get(control) or find(control)
+            kind = what[0]
+            if kind == LOOK:
+                code = code & what[1] | what[2]
+            elif kind == PLACE and not modes.origin:
+                x, y = what[1], what[2]
+            elif kind == LINE:
+                x = 0
+                if y != screen.bottom and y < last:
+                    y += 1
                 else:
-                    self._draw_lines(control[2:-2].split("\r\n"))
-            else:
-                act = single.get(control)
-                if act is not None:
-                    act()
-                    if control in "\x0e\x0f":
-                        direct = screen.is_direct
+                    cur.x, cur.y, cur.code = 0, y, code
+                    screen.index()
+                    y, marked = cur.y, -1
+            elif kind == COLUMN:
+                x = what[1]
+            elif kind != NOTHING and not (kind == PLAIN and direct and not screen.charset):
+                cur.x, cur.y, cur.code = x, y, code
+                if kind == BLOCK:
+                    self._draw_lines(control[2:-2].split("\r\n"), is_direct=direct)
+                elif kind == OPENING:
+                    if self._begin(control):
+                        return
+                else:
+                    what[3](*what[4])
+                    if kind >= CHANGE:
+                        rows, modes, direct = screen.rows, screen.modes, screen.is_direct
+                x, y, code, marked = cur.x, cur.y, cur.code, -1
+        cur.x, cur.y, cur.code = x, y, code
 
-    def _draw_lines(self, lines: list[str]) -> None:
-        """CR LF, then lines with CR LF behind each, the long way."""
+    def _draw_lines(self, lines: list[str], *, is_direct: bool) -> None:
+        """CR LF, then lines with CR LF behind each."""
         screen = self._screen
         cur = screen.cursor
+        if (
+            is_direct
+            and not cur.code & BG
+            and not screen.has_region
+            and max(map(len, lines)) <= screen.columns
+        ):
+            screen.draw_block(lines)
+            return
         cur.x = 0
         screen.index()
         for line in lines:
@@ -211,10 +211,9 @@ class Stream:
             rest = self._step(piece)
             if self._state is None:
                 if is_text:
-                    control = next(pieces, None)
-                    self._run(iter((rest,) if control is None else (rest, control)))
+                    self._run(iter((rest, next(pieces, ""))))
                 elif rest:
-                    self._run(iter(_SPLIT(rest)))
+                    self._run(iter(_pairs(rest)))
                 if not self._is_open():
                     return
                 is_text = False
@@ -287,9 +286,7 @@ class Stream:
             self._state = None
             return piece if char > "\x7f" else piece[1:]
         elif char < " ":
-            act = self._single.get(char)
-            if act is not None:
-                act()
+            self._run(iter(("", char)))
         elif char < "\x7f":
             control = self._open + char
             self._state = None

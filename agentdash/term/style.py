@@ -78,15 +78,22 @@ def style_of(code: int) -> Style:
 
 
 _BYTES: Final = {str(number): number for number in range(256)}
+_NO_COLOR: Final = ALL ^ FG ^ BG
 _TARGETS: Final = {"38": (FG, _FG_SHIFT), "48": (BG, _BG_SHIFT)}
 
 
 def direct_color(body: str) -> tuple[int, int] | None:
     """`sgr` for one or two extended colours and nothing else: pictures are made of nothing else."""
     parts = body.split(";")
-    mask = bits = at = 0
+    count = len(parts)
     try:
-        while at < len(parts):
+        if count == 10 and parts[0] == "38" and parts[5] == "48" and parts[1] == parts[6] == "2":
+            _, _, red, green, blue, _, _, red_2, green_2, blue_2 = parts
+            fg = _RGB | _BYTES[red] << 16 | _BYTES[green] << 8 | _BYTES[blue]
+            bg = _RGB | _BYTES[red_2] << 16 | _BYTES[green_2] << 8 | _BYTES[blue_2]
+            return _NO_COLOR, fg << _FG_SHIFT | bg << _BG_SHIFT
+        mask = bits = at = 0
+        while at < count:
             field, shift = _TARGETS[parts[at]]
             if parts[at + 1] == "2":
                 red, green, blue = parts[at + 2 : at + 5]

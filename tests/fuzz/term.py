@@ -10,7 +10,7 @@ import unicodedata
 
 from agentdash.term.cells import width
 from agentdash.term.emulator import Emulator
-from agentdash.term.row import Line, Row, cells_of
+from agentdash.term.row import Row, cells_of
 from tests.fuzz.grammar import frame
 
 
@@ -57,8 +57,9 @@ def check_history(emulator: Emulator) -> None:
     for line in emulator.history:
         chars, codes = cells_of(line)
         assert len(chars) == len(codes)
-        if isinstance(line, Line):
-            assert sum(line.lengths) == len(line.text)
+        if not isinstance(line, str) and len(line) == 4:
+            assert sum(line[2]) == len(line[1])
+            assert len(line[2]) == len(line[3])
     for at in range(emulator.history_len):
         emulator.history_row(at)
     emulator.text()
