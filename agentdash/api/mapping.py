@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 DEFAULT_RETRY_AFTER_S: Final = 60.0
 _MAX_PAGE: Final = 65536
 _AGENT_STATE: Final = re.compile(r'Agent state is "([^"]*)"')
+_NO_UPGRADE: Final = "WebSocket protocol violation"
+_UPGRADE: Final = "A proxy in between has to let websockets through (headers Upgrade and Connection)."
+_NOT_AS: Final = "answers on loopback only, not as"
+"""Word of the embedded server to whoever calls it by another name."""
 _UNLICENSED: Final = re.compile(
     r"premium feature|contact sales|not licensed|requires? .{0,40}licen[sc]e", re.IGNORECASE
 )
@@ -108,16 +112,10 @@ def terminal_error_from(answer: RawAnswer) -> ApiError:
     that the token was not accepted.
     """
     if answer.is_html and answer.status >= 400:
-        sentence = _sentence(answer, None)
-        state = _AGENT_STATE.search(sentence)
-        return errors.TerminalRefused(
-            sentence,
-            state=state.group(1)[:32] if state else "",
-            status=answer.status,
-            request_id=answer.headers.get("x-coder-request-id", "")[:64],
-            path=answer.path,
-        )
+        return _page_instead_of_terminal(answer)
     found = error_from(answer)
+    if isinstance(found, errors.BadRequest) and (answer.status == 426 or _NO_UPGRADE in found.detail):
+        found.next_step = _UPGRADE
     if isinstance(found, errors.NotFound):
         return errors.NotLoggedIn(
             "The terminal did not accept the token",
@@ -126,6 +124,25 @@ def terminal_error_from(answer: RawAnswer) -> ApiError:
             path=answer.path,
         )
     return found
+
+
+def _page_instead_of_terminal(answer: RawAnswer) -> ApiError:
+    sentence = _sentence(answer, None)
+    facts: dict[str, Any] = {
+        "status": answer.status,
+        "request_id": answer.headers.get("x-coder-request-id", "")[:64],
+        "path": answer.path,
+    }
+    if answer.status in {502, 503, 504}:
+        step = "A proxy in between cannot reach the server; the program keeps trying."
+        return errors.ServerError(f"HTTP {answer.status}: {sentence}", next_step=step, **facts)
+    if not sentence.startswith(f"{answer.status} - "):
+        # The server's own pages are titled so.
+        return errors.TerminalRefused(
+            f"HTTP {answer.status} and a page of a proxy ({sentence})", next_step=_UPGRADE, **facts
+        )
+    state = _AGENT_STATE.search(sentence)
+    return errors.TerminalRefused(sentence, state=state.group(1)[:32] if state else "", **facts)
 
 
 def _unusable(answer: RawAnswer, detail: str, facts: dict[str, Any]) -> ApiError:
@@ -149,6 +166,9 @@ def _refusal(answer: RawAnswer, envelope: ErrorBody | None, detail: str, facts: 
             return errors.NotLoggedIn(detail, **facts)
         case 403 if _UNLICENSED.search(detail):
             return errors.FeatureNotLicensed(detail, **facts)
+        case 403 if _NOT_AS in detail:
+            step = "Use the address the server was started with, or have the proxy pass that on as Host."
+            return errors.Forbidden(detail, next_step=step, **facts)
         case 403:
             return errors.Forbidden(detail, **facts)
         case 404 if answer.is_html:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from agentdash.api.errors import ApiError
+from agentdash.api.errors import ApiError, NotConnected
 from agentdash.api.schema import AgentStatus
 from agentdash.api.terminal import EndKind, TerminalClose, TerminalEnd, judge_end
 from agentdash.feed.clock import Clock, is_set_within
@@ -378,9 +378,10 @@ class Session:
 
     async def _refused(self, error: ApiError, agent_id: str) -> None:
         sentence = convert.sentence(error.detail or error.title).rstrip(".")
+        if error.next_step and not isinstance(error, NotConnected):
+            sentence = f"{sentence}. {convert.sentence(error.next_step)}"
         if error.is_final:
-            step = convert.sentence(error.next_step)
-            self._say(ShellState.REFUSED, f"{sentence}. {step}" if step else sentence)
+            self._say(ShellState.REFUSED, sentence)
             # A workspace that was rebuilt has another agent, which may be asked.
             while not await self._pause(POLL_S) and self._agent_id() in (None, agent_id):
                 pass
@@ -404,7 +405,8 @@ class Session:
         self._said = sentence
         self._has_dropped = self._has_dropped and state not in (*OPEN, *FINAL)
         if self._has_dropped:
-            sentence = f"not sent: the line is down. {sentence}".removesuffix(GOING_BACK)
+            why = "the line is down" if self._is_return else "there is no line yet"
+            sentence = f"not sent: {why}. {sentence}".removesuffix(GOING_BACK)
         retry_at = None if delay is None else datetime.fromtimestamp(now.timestamp() + delay, now.tzinfo)
         if (self.status.state, self.status.sentence) == (state, sentence):
             self.status = replace(self.status, retry_at=retry_at)

@@ -137,9 +137,7 @@ class Silence:
 
     def line_sentence(self) -> str:
         """What to say of a server that does not answer."""
-        return (
-            f"the server does not answer: nothing for {_step(self.line_silent_s)}; keys typed now may be lost"
-        )
+        return f"no answer from the server for {_step(self.line_silent_s)}; keys typed now may be lost"
 
     def sentence(self, now: float) -> str:
         """What to say of what is behind the server; empty while all is well. Moves in coarse steps."""

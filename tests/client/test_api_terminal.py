@@ -241,6 +241,22 @@ PAGE = (
             "Not Found",
         ),
         ((500, "text/html", "<title>500 - Internal Server Error</title>"), errors.TerminalRefused, "500"),
+        ((502, "text/html", "<title>502 Bad Gateway</title>"), errors.ServerError, "HTTP 502"),
+        ((403, "text/html", "<title>Denied</title>"), errors.TerminalRefused, "a page of a proxy (Denied)"),
+        (
+            (426, "text/plain", 'WebSocket protocol violation: no Upgrade\n{"message":"x"}'),
+            errors.BadRequest,
+            "x",
+        ),
+        (
+            (
+                403,
+                "application/json",
+                '{"message":"F","detail":"This server answers on loopback only, not as \'x\'."}',
+            ),
+            errors.Forbidden,
+            "not as",
+        ),
         ((404, "application/json", '{"message":"Resource not found or …"}'), errors.NotLoggedIn, "token"),
         ((400, "application/json", '{"message":"Invalid query parameters."}'), errors.BadRequest, "Invalid"),
         ((401, "application/json", '{"message":"User is not active"}'), errors.NotLoggedIn, "active"),
@@ -256,6 +272,10 @@ async def test_a_refusal_is_a_sentence(
     assert type(one.value) is kind
     assert words in one.value.detail
     assert "<" not in one.value.detail
+    assert one.value.next_step or type(one.value) is errors.BadRequest
+    assert ("proxy" in one.value.next_step) == (
+        words in {"HTTP 502", "a page of a proxy (Denied)", "x", "not as"}
+    )
     if isinstance(one.value, errors.TerminalRefused) and "state" in words:
         assert one.value.state == "disconnected"
 

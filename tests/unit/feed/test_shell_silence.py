@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from agentdash.api.errors import ConnectFailed
+from agentdash.api.errors import ConnectFailed, TerminalRefused
 from agentdash.api.terminal import TerminalClose
 from agentdash.feed.shell_silence import PASTE, Silence, is_report
 from agentdash.feed.shells import Shell, ShellState
@@ -59,9 +59,7 @@ def test_keys_without_output_have_the_server_asked_and_it_is_silent_three_second
     assert wait(silence, line, 4) == [0, 0, 0, 0]
     assert line.probed == [2.0]
     assert wait(silence, line, 8) == [5, 6, 7, 8]
-    assert silence.line_sentence() == (
-        "the server does not answer: nothing for 5 s; keys typed now may be lost"
-    )
+    assert silence.line_sentence() == "no answer from the server for 5 s; keys typed now may be lost"
     line.heard_at = 8.5
     assert wait(silence, line, 9) == [0]
 
@@ -175,14 +173,14 @@ async def test_a_frozen_server_is_said_to_be_silent_and_the_words_move() -> None
         assert shell.type("l")
         await it.clock.advance(8)
         assert state(shell) is ShellState.SILENT
-        assert "the server does not answer: nothing for 5 s" in shell.status.sentence
+        assert "no answer from the server for 5 s" in shell.status.sentence
         assert shell.advice == ""
         assert shell.is_open
         assert shell.type("s")
         await settle()
         assert it.line.typed == ["l", "s"]
         await it.clock.advance(4)
-        assert "nothing for 10 s" in shell.status.sentence
+        assert "no answer from the server for 10 s" in shell.status.sentence
         it.line.unheard = float
         it.line.say(b"ls")
         await settle()
@@ -260,6 +258,26 @@ async def test_a_dropped_key_is_said_until_the_line_is_back() -> None:
         assert it.line.typed == []
         await it.cut(CUT)
         assert "not sent" not in shell.status.sentence
+
+
+async def test_keys_before_the_first_line_are_said_to_have_gone_nowhere() -> None:
+    async with bench() as it:
+        it.know(status="connecting")
+        shell = await it.open()
+        assert not shell.type("ls")
+        assert shell.status.sentence == "not sent: there is no line yet. waiting for the agent to connect"
+
+
+async def test_a_refusal_that_is_tried_again_tells_the_next_step_too() -> None:
+    async with bench() as it:
+        it.lines.refuse = [TerminalRefused("404 - Application Not Found"), ConnectFailed("Nothing listens")]
+        shell = await it.open()
+        assert state(shell) is ShellState.RETRYING
+        assert shell.status.sentence == (
+            "404 - Application Not Found. A terminal needs a connected agent and the right to connect by ssh."
+        )
+        await it.clock.advance(1.5)
+        assert shell.status.sentence == "Nothing listens"  # that it is tried again is told anyway
 
 
 async def test_keys_after_the_end_are_no_loss() -> None:
