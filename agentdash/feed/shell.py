@@ -10,7 +10,7 @@ from collections.abc import Callable
 from agentdash.feed.cast import Cast
 from agentdash.feed.clock import Clock
 from agentdash.feed.shell_session import Session
-from agentdash.feed.shell_size import rows_drawn_on
+from agentdash.feed.shell_size import ForeignSize
 from agentdash.feed.shell_status import Lines, ShellState, Status, Target
 from agentdash.state.state import State
 from agentdash.term.emulator import Emulator
@@ -69,8 +69,7 @@ class Shell(Session):
         self.id = str(self.reconnect)
         self.emulator = Emulator(columns, rows, history, allow_clipboard=allow_clipboard)
         self.cast: Cast | None = None
-        self.foreign_rows = 0
-        """Rows the program seems to draw for when another client has set its size; 0 when it draws for ours."""
+        self._foreign = ForeignSize()
         self.bells_heard = 0
         self._keeps_history = is_screen
         self._resized_at = clock.monotonic()
@@ -82,13 +81,35 @@ class Shell(Session):
         """Whether the bell rang since somebody looked."""
         return self.emulator.bell > self.bells_heard
 
+    @property
+    def foreign_rows(self) -> int:
+        """Rows the program seems to draw for when another client has set a larger size; 0 when it draws for ours."""
+        return self._foreign.rows
+
+    def type(self, text: str) -> bool:
+        """Send input; see `Session.type`."""
+        self._foreign.typed(self._clock.monotonic())
+        return super().type(text)
+
+    def oddity(self) -> str:
+        """Another client has set the session's width, or a smaller size."""
+        if not self.emulator.modes.alternate_screen:
+            return ""
+        self._foreign.look(self._clock.monotonic(), self._filled)
+        return self._foreign.sentence
+
+    def _filled(self) -> int:
+        """The lowest row that is not empty, counted from 1."""
+        rows = range(self.emulator.lines, 0, -1)
+        return next((y for y in rows if any(run[0].strip() for run in self.emulator.row(y - 1))), 0)
+
     def resize(self, rows: int, columns: int) -> None:
         """Take the pane's size; the shell follows."""
         before = self.size
         super().resize(rows, columns)
         if self.size == before:
             return
-        self._resized_at, self.foreign_rows = self._clock.monotonic(), 0
+        self._set_size()
         self.emulator.resize(*self.size)
         if self.cast is not None:
             self.cast.resize(self.emulator.columns, self.emulator.lines)
@@ -96,15 +117,19 @@ class Shell(Session):
 
     def redraw(self) -> None:
         """Make our size the session's and have the program draw itself anew."""
-        self._resized_at, self.foreign_rows = self._clock.monotonic(), 0
+        self._set_size()
         super().redraw()
+
+    def _set_size(self) -> None:
+        self._resized_at = self._clock.monotonic()
+        self._foreign.ours()
 
     # The face of the session
 
     def begin_again(self) -> None:
         """Forget the picture: a replay follows."""
         self.emulator.reset(keep_history=self._keeps_history)
-        self.foreign_rows = 0
+        self._foreign.ours()
 
     def show(self, output: bytes, *, is_replay: bool) -> str:
         """Draw output; returns the emulator's answers to the program."""
@@ -122,5 +147,8 @@ class Shell(Session):
         await asyncio.sleep(0)
 
     def _look_at_size(self, output: bytes) -> None:
-        if self._clock.monotonic() - self._resized_at > FOREIGN_AFTER_S:
-            self.foreign_rows = max(self.foreign_rows, rows_drawn_on(output, self.emulator.lines))
+        now, emulator = self._clock.monotonic(), self.emulator
+        if now - self._resized_at > FOREIGN_AFTER_S:
+            self._foreign.saw(output, emulator.lines, emulator.columns, now)
+        else:
+            self._foreign.place(output, emulator.lines)

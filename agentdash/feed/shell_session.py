@@ -305,10 +305,14 @@ class Session:
             self._say(ShellState.SILENT, silence.line_sentence())
         elif self.status.state is ShellState.SILENT:
             self._say(ShellState.CONNECTED)
-        advice = "" if silence.line_silent_s else silence.sentence(self._clock.monotonic())
+        advice = "" if silence.line_silent_s else silence.sentence(self._clock.monotonic()) or self.oddity()
         if advice != self.advice:
             self.advice = advice
             self.on_change()
+
+    def oddity(self) -> str:
+        """What else is odd about an open session; for whoever draws it to say."""
+        return ""
 
     async def _report(self, agent_id: str) -> None:
         while True:

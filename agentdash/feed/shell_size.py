@@ -6,6 +6,7 @@ A size is (rows, columns).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 Size = tuple[int, int]
@@ -13,6 +14,13 @@ Size = tuple[int, int]
 SETTLE_S: Final = 1.2
 """Two changes within a second cancel each other in the `screen` backend."""
 _PLACES: Final = re.compile(rb"\x1b\[(\d{1,3})(?:;\d{1,4})?[Hfd]|\x1b\[\d{0,3};(\d{1,3})r")
+_CORNERS: Final = re.compile(rb"\x1b\[\d{1,3};(\d{1,4})[Hf]")
+_CLEAR: Final = b"\x1b[2J"
+SMALL_AFTER_S: Final = 1.0
+"""A program has drawn itself anew by then."""
+OF_A_KEY_S: Final = 2.0
+"""What is drawn so soon after a key of ours is its answer."""
+LEAST_ROWS: Final = 4
 PROBE_ROWS: Final = 500
 """Programs that look for the size of a terminal go to row 999 or the like: that is no row they draw on."""
 
@@ -76,11 +84,89 @@ class Sizing:
         return [(0.0, (rows + 1 if rows == 1 else rows - 1, columns)), (wait, size)]
 
 
+class ForeignSize:
+    """Notices that another client has set the session's size, by what a full-screen program draws.
+
+    The wire does not tell it. A program that draws beyond our last row or column gives a larger size away. A smaller one
+    shows when the program, unasked, draws itself anew, as it does when its size changes, and ends above the last row that
+    it used before. Times are monotonic seconds.
+    """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        """Rows that it seems to draw for, if more than ours; else 0."""
+        self._columns = 0
+        self._less = 0
+        self._key_at = -OF_A_KEY_S
+        self._lowest = 0
+        self._cleared_at: float | None = None
+        self._had_last_row = False
+
+    def ours(self) -> None:
+        """Our size has just been set, or the session's picture begins anew."""
+        self.rows = self._columns = self._less = self._lowest = 0
+        self._cleared_at, self._had_last_row = None, False
+
+    def typed(self, now: float) -> None:
+        """A key of ours was sent."""
+        self._key_at = now
+
+    def saw(self, output: bytes, rows: int, columns: int, now: float) -> None:
+        """A full-screen program wrote this."""
+        self.rows = max(self.rows, rows_drawn_on(output, rows))
+        self._columns = max(self._columns, columns_drawn_on(output, columns))
+        before, clear, rest = output.rpartition(_CLEAR)
+        self.place(before if clear else rest, rows)
+        if clear:
+            is_asked = now - self._key_at < OF_A_KEY_S
+            is_whole = self._had_last_row or self._less > 0
+            self._cleared_at = now if is_whole and not is_asked else None
+            self._lowest, self._had_last_row = 0, False
+            self.place(rest, rows)
+
+    def place(self, output: bytes, rows: int) -> None:
+        """Note how far down a full-screen program draws."""
+        drawn = [int(match[1] or match[2]) for match in _PLACES.finditer(output)]
+        self._lowest = max([self._lowest, *(row for row in drawn if row <= rows)])
+        if rows in drawn:
+            self._had_last_row, self._less, self._cleared_at = True, 0, None
+
+    def look(self, now: float, filled: Callable[[], int]) -> None:
+        """Judge a picture that has been drawn anew.
+
+        Args:
+            filled: The lowest row that is not empty.
+        """
+        if self._cleared_at is not None and now - self._cleared_at >= SMALL_AFTER_S:
+            self._cleared_at = None
+            # A row that is addressed and the last one that is filled is where a program has its status line.
+            self._less = self._lowest if self._lowest >= LEAST_ROWS and self._lowest == filled() else 0
+
+    @property
+    def sentence(self) -> str:
+        """What to say of a width, or of a smaller size; empty if ours it is, as far as can be seen."""
+        if self.rows:
+            return ""
+        if self._columns:
+            return f"drawn for {self._columns} columns or more: another client has set the size; = sets ours"
+        return (
+            f"drawn for {self._less} rows, it seems: another client has set the size; = sets ours"
+            if self._less
+            else ""
+        )
+
+
+def columns_drawn_on(output: bytes, columns: int) -> int:
+    """The rightmost column right of ours that a full-screen program addresses, 0 if there is none."""
+    found = (int(match[1]) for match in _CORNERS.finditer(output))
+    return max((column for column in found if columns < column < PROBE_ROWS), default=0)
+
+
 def rows_drawn_on(output: bytes, rows: int) -> int:
     """The lowest row below ours that a full-screen program addresses, 0 if there is none.
 
     The wire does not tell that another client has given the session its size; a program that draws below our last row
-    does. A smaller one shows no such sign.
+    does.
     """
     lowest = 0
     for match in _PLACES.finditer(output):

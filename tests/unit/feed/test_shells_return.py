@@ -192,6 +192,27 @@ async def test_a_program_that_draws_below_our_last_row_has_another_size() -> Non
         assert shell.foreign_rows == 0
 
 
+async def test_a_program_that_is_drawn_for_a_smaller_client_is_said_to_be() -> None:
+    async with bench() as it:
+        shell = await it.open()
+        it.line.say(b"\x1b[?1049h\x1b[H\x1b[2Jtop\x1b[24;1Hstatus")
+        await it.clock.advance(10)
+        it.line.say(b"\x1b[H\x1b[2Jtop\x1b[18;1Hstatus")
+        await it.clock.advance(3)
+        assert shell.advice.startswith("drawn for 18 rows, it seems")
+        shell.redraw()
+        await it.clock.advance(1)
+        it.line.say(b"\x1b[H\x1b[2Jtop\x1b[24;1Hstatus")
+        await it.clock.advance(3)
+        assert shell.advice == ""
+        it.line.say(b"\x1b[H\x1b[2Jtop\x1b[18;1Hstatus")
+        await it.clock.advance(3)
+        assert shell.advice
+        it.line.say(b"\x1b[?1049l$ ")
+        await it.clock.advance(3)
+        assert shell.advice == ""
+
+
 # The book
 
 
