@@ -96,11 +96,11 @@ def _speed(feed: Feed, data: bytes) -> float:
 
 def _script(folder: Path, streams: Mapping[str, bytes]) -> str:
     """Writes one stream after the other, each when enter is pressed."""
-    lines = ["stty -echo"]
+    lines = ["stty -echo -opost"]  # the streams are as a terminal has made them already
     for name, data in streams.items():
         (folder / name).write_bytes(data)
         files = " ".join([str(folder / name)] * REPEATS)
-        end = rf"\033[r\033[m\033[?1049l\033[2J\033[HEND-''{name}\n"
+        end = rf"\033[r\033[m\033[?1049l\033[2J\033[H\n\nEND-''{name}\n"
         lines.append(f"echo GO''-ON; read x; cat {files}; printf '{end}'")
     path = folder / "flood.sh"
     path.write_text("\n".join([*lines, "sleep 100\n"]))

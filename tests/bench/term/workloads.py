@@ -160,7 +160,7 @@ def _record(command: list[str], columns: int, lines: int, keys: list[bytes], eve
 def _recorded(columns: int, lines: int, sample: Path) -> Iterator[tuple[str, bytes]]:
     down, up = b"\x1b[B", b"\x1b[A"
     vim_keys = [down] * lines + [b"\x04", b"\x15"] * 30 + [b"\x06"] * 30 + [b"\x02"] * 20
-    vim = ["vim", "-u", "NONE", "-c", "set nocompatible | syntax on | set number t_Co=256 noruler"]
+    vim = ["vim", "-n", "-u", "NONE", "-c", "set nocompatible | syntax on | set number t_Co=256 noruler"]
     programs = {
         "vim": ([*vim, "-c", "set filetype=python", str(sample)], [*vim_keys, *[b"ihello\x1b"] * 20], 0.03),
         "htop": (["htop", "-d", "1"], [down] * 40 + [up] * 40, 0.08),
