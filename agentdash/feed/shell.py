@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from agentdash.feed.cast import Cast
 from agentdash.feed.clock import Clock
@@ -27,6 +27,11 @@ def connected_agent(state: State, agent_key: str) -> str | None:
     return found[1].id if found[1].is_connected else None
 
 
+async def next_turn() -> None:
+    """Wait for one turn of the event loop."""
+    await asyncio.sleep(0)
+
+
 class Shell(Session):
     """One terminal; reading the emulator when told of a change is the listener's part.
 
@@ -38,6 +43,7 @@ class Shell(Session):
         reconnect: Id of an older session to go back to when woken.
         is_screen: The backend is GNU screen.
         allow_clipboard: The program may write to the clipboard.
+        turn: Awaited between two pieces of output.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Shell(Session):
         reconnect: uuid.UUID | None = None,
         is_screen: bool = False,
         allow_clipboard: bool = False,
+        turn: Callable[[], Awaitable[None]] = next_turn,
     ) -> None:
         super().__init__(
             target,
@@ -72,6 +79,7 @@ class Shell(Session):
         self._foreign = ForeignSize()
         self.bells_heard = 0
         self._keeps_history = is_screen
+        self._turn = turn
         self._resized_at = clock.monotonic()
         if reconnect is not None:
             self.status = Status(ShellState.DETACHED, clock.now(), "not attached; enter goes back to it")
@@ -144,7 +152,7 @@ class Shell(Session):
 
     async def drain(self) -> None:
         """Nothing to wait for: what is drawn is drawn."""
-        await asyncio.sleep(0)
+        await self._turn()
 
     def _look_at_size(self, output: bytes) -> None:
         now, emulator = self._clock.monotonic(), self.emulator

@@ -7,11 +7,11 @@ import contextlib
 import logging
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from agentdash.feed.clock import Clock, SystemClock, is_set_within
-from agentdash.feed.shell import Shell
+from agentdash.feed.shell import Shell, next_turn
 from agentdash.feed.shell_book import Kept, ShellBook
 from agentdash.feed.shell_status import (
     LIFETIME_S,
@@ -64,6 +64,8 @@ class Shells:
         self._history = history
         self._is_screen = is_screen
         self._allow_clipboard = allow_clipboard
+        self.turn: Callable[[], Awaitable[None]] = next_turn
+        """Awaited between two pieces of output, so that other things have their turn."""
         self._shells: dict[str, Shell] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._book: ShellBook | None = None
@@ -109,9 +111,13 @@ class Shells:
             reconnect=reconnect,
             is_screen=self._is_screen,
             allow_clipboard=self._allow_clipboard,
+            turn=self._take_turn,
         )
         self._shells[shell.id] = shell
         return shell
+
+    async def _take_turn(self) -> None:
+        await self.turn()
 
     def _start(self, shell: Shell) -> None:
         self._tasks[shell.id] = asyncio.create_task(self._supervise(shell), name=f"shell {shell.id}")

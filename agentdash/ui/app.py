@@ -23,6 +23,7 @@ from agentdash.ui.colourless import Colourless
 from agentdash.ui.exit_signals import restore_on_signals
 from agentdash.ui.front import Front
 from agentdash.ui.keygate import KeyGate, is_cursor_key, is_letter_in_line
+from agentdash.ui.keysfirst import KeysFirst
 from agentdash.ui.screens.opening import OpeningScreen
 from agentdash.ui.screens.view import View
 from agentdash.ui.session import Connect, Refusal, Session
@@ -82,6 +83,7 @@ class AgentDash(App[int], inherit_bindings=False):
         self._counted: tuple[object, object, dict[str, str]] | None = None
         self.trail = Trail()
         self._colourless = Colourless()
+        self._keys_first = KeysFirst()
         self._gate = KeyGate(self, super().on_event, self._stays)
 
     # Life
@@ -131,6 +133,7 @@ class AgentDash(App[int], inherit_bindings=False):
             self._say_problem("Refusal", refusal.title, refusal.detail, refusal.next_step)
             return
         self.context.feed, self.context.shells = session.feed, session.shells
+        session.shells.turn = self._keys_first.turn
         for screen in self._views.values():
             if screen.is_mounted:  # one that is not yet looks for the feed when it is
                 screen.session_opened()
@@ -342,6 +345,10 @@ class AgentDash(App[int], inherit_bindings=False):
         return self._views
 
     # Keys
+
+    def input_came(self) -> None:
+        """Called by the driver, in its thread, for whatever is typed or clicked."""
+        self._keys_first.came()
 
     async def on_event(self, event: events.Event) -> None:
         """What is typed waits until what was typed before has moved the focus."""

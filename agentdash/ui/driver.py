@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
 
 HANGUP_CODE = 128 + 1
 """What a shell expects of a program that was hung up."""
@@ -61,10 +62,14 @@ class Vanishing:
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver on a terminal that may vanish: the program then ends as if hung up."""
+    """Textual's driver on a terminal that may vanish: the program then ends as if hung up.
+
+    An app that has a method `input_came` is told of all input in the thread that reads it, before its own turn.
+    """
 
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
+        self._tell_input: Callable[[], None] = getattr(app, "input_came", _nothing)
         loop = asyncio.get_running_loop()
 
         def end() -> None:
@@ -72,3 +77,12 @@ class TerminalDriver(LinuxDriver):
                 loop.call_soon_threadsafe(lambda: app.exit(return_code=HANGUP_CODE))
 
         self._file: Any = Vanishing(self._file, end)
+
+    def process_message(self, message: Message) -> None:
+        """Hand on what was read."""
+        self._tell_input()
+        super().process_message(message)
+
+
+def _nothing() -> None:
+    return None

@@ -16,19 +16,11 @@ from agentdash.term.modes import SYNC_TIMEOUT_S
 from agentdash.ui.widgets.direct import Direct, move_of, moved
 from agentdash.ui.widgets.later import later
 from agentdash.ui.widgets.termlines import TermLines
+from agentdash.ui.widgets.termpace import FRAME_S, Pace
 from agentdash.ui.widgets.termpaint import BLANK, Ground, Look, Mark, RowPainter, Stretch, changed_cells
 from agentdash.ui.widgets.termsearch import TermSearch
 from agentdash.ui.widgets.termselect import TermSelection
 
-FRAME_S = 1 / 60
-SLOWEST_FRAME_S = 1 / 15
-"""Between two frames of a flood that leaves no time for more."""
-LATE_S = 0.004
-"""A frame that is painted so much later than planned shows that there is no time."""
-QUIET_S = 0.004
-"""So long without a change, and a burst is over: what it leaves is shown without waiting for the next frame."""
-SOONEST_S = FRAME_S / 2
-"""Between two frames that come so."""
 _REVERSE, _UNDERLINE = RichStyle(reverse=True), RichStyle(underline=True)
 _CURSORS = {"block": Mark.CURSOR, "underline": Mark.UNDERLINE, "bar": Mark.UNDERLINE}
 
@@ -75,11 +67,7 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
         self._marks_key: object = None
         self._cursor_row = -1
         self._planned = False
-        self._painted_at = 0.0
-        self._changed_at = 0.0
-        self._due = 0.0
-        self._is_late = False
-        self._frame_s = FRAME_S
+        self._pace = Pace()
         self._held_since: float | None = None
 
     def show(self, emulator: Emulator | None) -> None:
@@ -97,33 +85,27 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
 
     def update(self) -> None:
         """Say that the emulator has changed; painted at most once a frame, the first change at once."""
-        now = self._changed_at = monotonic()
+        now = monotonic()
+        self._pace.changed(now)
         if self._planned or not self.is_attached or self.emulator is None:
             return
-        wait = self._painted_at + self._frame_s - now
-        if wait <= 0:
-            self._frame_s = FRAME_S
-            self._paint()
+        wait = self._pace.plan(now)
+        if wait > 0:
+            self._planned = True
+            later(self, wait, self._paint_planned)
         else:
-            self._planned, self._is_late = True, False
-            self._wait(min(wait, max(self._painted_at + SOONEST_S - now, QUIET_S)))
-
-    def _wait(self, wait_s: float) -> None:
-        self._due = monotonic() + wait_s
-        later(self, wait_s, self._paint_planned)
+            self._paint()
 
     def _paint_planned(self) -> None:
-        """Paint, unless there is no time for it: then each frame takes longer, as long as changes keep coming."""
-        now = monotonic()
-        self._is_late = self._is_late or now - self._due > LATE_S
-        left = self._painted_at + self._frame_s - now
-        if left > 0 and now - self._changed_at < QUIET_S:
-            self._wait(min(left, QUIET_S))
-            return
-        self._frame_s = (
-            min(self._frame_s * 1.5, SLOWEST_FRAME_S) if self._is_late else max(self._frame_s * 0.8, FRAME_S)
-        )
-        self._paint()
+        wait = self._pace.look(monotonic())
+        if wait > 0:
+            later(self, wait, self._paint_planned)
+        else:
+            self._paint()
+
+    def expect(self) -> None:
+        """Say that a key was sent: its answer is painted as soon as it is there."""
+        self._pace.typed(monotonic())
 
     @property
     def _is_in_sight(self) -> bool:
@@ -134,7 +116,8 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
         emulator = self.emulator
         if emulator is None or not self.is_attached:
             return
-        now = self._painted_at = monotonic()
+        now = monotonic()
+        self._pace.painted(now)
         if emulator.modes.synchronized:  # the program says when its picture is whole, unless it forgets to
             self._held_since = self._held_since or now
             if now - self._held_since < SYNC_TIMEOUT_S:

@@ -187,6 +187,7 @@ class TermView(TermMouse, TermScreen):
 
     def send(self, text: str | None) -> None:
         if text:
+            self.expect()
             self.post_message(self.Typed(text))
 
     def on_resize(self, event: events.Resize) -> None:
