@@ -13,8 +13,7 @@ Size = tuple[int, int]
 
 SETTLE_S: Final = 1.2
 """Two changes within a second cancel each other in the `screen` backend."""
-_PLACES: Final = re.compile(rb"\x1b\[(\d{1,3})(?:;\d{1,4})?[Hfd]|\x1b\[\d{0,3};(\d{1,3})r")
-_CORNERS: Final = re.compile(rb"\x1b\[\d{1,3};(\d{1,4})[Hf]")
+_PLACES: Final = re.compile(rb"\x1b\[(?:(\d{1,3})(?:;(\d{1,4}))?[Hfd]|\d{0,3};(\d{1,3})r)")
 _CLEAR: Final = b"\x1b[2J"
 SMALL_AFTER_S: Final = 1.0
 """A program has drawn itself anew by then."""
@@ -113,20 +112,25 @@ class ForeignSize:
 
     def saw(self, output: bytes, rows: int, columns: int, now: float) -> None:
         """A full-screen program wrote this."""
-        self.rows = max(self.rows, rows_drawn_on(output, rows))
-        self._columns = max(self._columns, columns_drawn_on(output, columns))
         before, clear, rest = output.rpartition(_CLEAR)
-        self.place(before if clear else rest, rows)
+        self._saw(*_drawn_on(before if clear else rest), rows, columns)
         if clear:
             is_asked = now - self._key_at < OF_A_KEY_S
             is_whole = self._had_last_row or self._less > 0
             self._cleared_at = now if is_whole and not is_asked else None
             self._lowest, self._had_last_row = 0, False
-            self.place(rest, rows)
+            self._saw(*_drawn_on(rest), rows, columns)
+
+    def _saw(self, drawn: set[int], corners: set[int], rows: int, columns: int) -> None:
+        self.rows = max(self.rows, _beyond(drawn, rows))
+        self._columns = max(self._columns, _beyond(corners, columns))
+        self._place(drawn, rows)
 
     def place(self, output: bytes, rows: int) -> None:
         """Note how far down a full-screen program draws."""
-        drawn = [int(match[1] or match[2]) for match in _PLACES.finditer(output)]
+        self._place(_drawn_on(output)[0], rows)
+
+    def _place(self, drawn: set[int], rows: int) -> None:
         self._lowest = max([self._lowest, *(row for row in drawn if row <= rows)])
         if rows in drawn:
             self._had_last_row, self._less, self._cleared_at = True, 0, None
@@ -156,21 +160,17 @@ class ForeignSize:
         )
 
 
-def columns_drawn_on(output: bytes, columns: int) -> int:
-    """The rightmost column right of ours that a full-screen program addresses, 0 if there is none."""
-    found = (int(match[1]) for match in _CORNERS.finditer(output))
-    return max((column for column in found if columns < column < PROBE_ROWS), default=0)
+def _drawn_on(output: bytes) -> tuple[set[int], set[int]]:
+    """Rows and columns that are addressed; once each, for a flood addresses the same ones again and again."""
+    found = set(_PLACES.findall(output))
+    rows = {int(row or last) for row, _, last in found}
+    return rows, {int(column) for _, column, _ in found if column}
 
 
-def rows_drawn_on(output: bytes, rows: int) -> int:
-    """The lowest row below ours that a full-screen program addresses, 0 if there is none.
+def _beyond(addressed: set[int], ours: int) -> int:
+    """The farthest one beyond our size, 0 if there is none.
 
     The wire does not tell that another client has given the session its size; a program that draws below our last row
     does.
     """
-    lowest = 0
-    for match in _PLACES.finditer(output):
-        row = int(match[1] or match[2])
-        if rows < row < PROBE_ROWS:
-            lowest = max(lowest, row)
-    return lowest
+    return max((number for number in addressed if ours < number < PROBE_ROWS), default=0)

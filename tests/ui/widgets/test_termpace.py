@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentdash.ui.widgets.termpace import ANSWER_S, FRAME_S, QUIET_S, SLOWEST_FRAME_S, SOONEST_S, Pace
+from agentdash.ui.widgets.termpace import ANSWER_QUIET_S, ANSWER_S, FRAME_S, SLOWEST_FRAME_S, SOONEST_S, Pace
 
 
 def painted_at(moment: float) -> Pace:
@@ -28,7 +28,7 @@ def test_what_answers_a_key_waits_only_until_the_burst_is_over() -> None:
     pace = painted_at(100.0)
     pace.typed(100.0)
     pace.changed(100.001)
-    assert pace.plan(100.001) == pytest.approx(QUIET_S)
+    assert pace.plan(100.001) == pytest.approx(ANSWER_QUIET_S)
 
 
 def test_a_while_after_the_key_it_is_no_answer_any_more() -> None:
@@ -44,7 +44,7 @@ def test_a_burst_that_goes_on_is_waited_for_from_its_last_change_but_no_longer_t
     pace.changed(100.001)
     wait = pace.plan(100.001)
     pace.changed(100.0015)
-    assert pace.look(100.001 + wait) == pytest.approx(0.0015 + QUIET_S - 0.001 - wait)
+    assert pace.look(100.001 + wait) == pytest.approx(0.0015 + ANSWER_QUIET_S - 0.001 - wait)
     pace.changed(100.0 + FRAME_S)
     assert pace.look(100.0 + FRAME_S) == 0
 
