@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from agentdash.feed.shell_size import SETTLE_S, ForeignSize, Sizing, rows_drawn_on
+from agentdash.feed.shell_size import SETTLE_S, ForeignSize, Sizing
 
 OURS = (24, 80)
+
+
+def rows_told_by(output: bytes, rows: int) -> int:
+    """Rows that a program is said to draw for after this."""
+    foreign = ForeignSize()
+    foreign.saw(output, rows, 80, 100.0)
+    return foreign.rows
 
 
 def test_a_buffered_session_takes_every_size_and_draws_anew_on_a_return() -> None:
@@ -51,10 +58,10 @@ def test_setting_our_size_changes_it_so_that_the_program_notices() -> None:
 
 
 def test_rows_below_ours_are_seen_and_searches_for_the_size_are_not() -> None:
-    assert rows_drawn_on(b"\x1b[24;1H\x1b[1;24r\x1b[24d", 24) == 0
-    assert rows_drawn_on(b"\x1b[50;1Hx\x1b[30;1f", 24) == 50
-    assert rows_drawn_on(b"\x1b[1;50r", 24) == 50
-    assert rows_drawn_on(b"\x1b[999;999H\x1b[6n", 24) == 0
+    assert rows_told_by(b"\x1b[24;1H\x1b[1;24r\x1b[24d", 24) == 0
+    assert rows_told_by(b"\x1b[50;1Hx\x1b[30;1f", 24) == 50
+    assert rows_told_by(b"\x1b[1;50r", 24) == 50
+    assert rows_told_by(b"\x1b[999;999H\x1b[6n", 24) == 0
 
 
 OUR_HTOP = b"\x1b[1;24r\x1b[H\x1b[2J\x1b[2d  0[\x1b[23;10HF\x1b[24d F10 Quit"
