@@ -109,7 +109,8 @@ class _Copy:
         try:
             async for chunk in client.chunks():
                 if not self._is_mute():
-                    await asyncio.wait_for(self._socket.send_bytes(chunk), limit_s)
+                    async with asyncio.timeout(limit_s):
+                        await self._socket.send_bytes(chunk)
         except TimeoutError:
             await self._socket.abort()
             return None

@@ -2,19 +2,29 @@
 
 Textual writes from a thread of its own that ends at the first error; its queue is full soon after, and whoever writes next
 waits for ever, deaf to signals.
+
+The answer to a key does not wait for that thread to be woken, which on a busy machine takes longer than all else.
 """
 
 from __future__ import annotations
 
 import asyncio
+import select
+import threading
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic
 from typing import IO, Any
 
+from textual import events
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+AT_ONCE = 4096
+"""Characters that are written at once; whoever reads them has room for more."""
+ANSWERS_S = 0.1
+"""So long after a key what is written may be its answer. That a key came proves that somebody is at the other end."""
 HANGUP_CODE = 128 + 1
 """What a shell expects of a program that was hung up."""
 
@@ -31,20 +41,44 @@ class Vanishing:
         self._file = file
         self._tell = tell
         self._is_gone = False
+        self._lock = threading.Lock()
+        self._poll: select.poll | None = None
+        self.written = 0
+        """Texts that the thread has written."""
 
     def write(self, text: str) -> None:
         """Write, if there is somebody left to read."""
-        if not self._is_gone:
-            try:
-                self._file.write(text)
-            except OSError:
-                self._lose()
+        with self._lock:
+            self._do(lambda: self._file.write(text))
+            self.written += 1
 
     def flush(self) -> None:
         """Have it written."""
+        with self._lock:
+            self._do(self._file.flush)
+
+    def write_at_once(self, text: str) -> bool:
+        """Write and flush without waiting; False if that is not possible now."""
+        if self._is_gone or not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if not self._has_room():
+                return False
+            self._do(lambda: (self._file.write(text), self._file.flush()))
+            return True
+        finally:
+            self._lock.release()
+
+    def _has_room(self) -> bool:
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self._file.fileno(), select.POLLOUT)
+        return self._poll.poll(0) == [(self._file.fileno(), select.POLLOUT)]
+
+    def _do(self, what: Callable[[], object]) -> None:
         if not self._is_gone:
             try:
-                self._file.flush()
+                what()
             except OSError:
                 self._lose()
 
@@ -77,11 +111,25 @@ class TerminalDriver(LinuxDriver):
                 loop.call_soon_threadsafe(lambda: app.exit(return_code=HANGUP_CODE))
 
         self._file: Any = Vanishing(self._file, end)
+        self._order = threading.Lock()
+        self._queued = 0
+        self._input_at = float("-inf")
 
     def process_message(self, message: Message) -> None:
         """Hand on what was read."""
+        if isinstance(message, events.InputEvent):
+            self._input_at = monotonic()
         self._tell_input()
         super().process_message(message)
+
+    def write(self, data: str) -> None:
+        """Write, the answer to a key at once if nothing is before it."""
+        with self._order:
+            is_answer = len(data) <= AT_ONCE and monotonic() - self._input_at < ANSWERS_S
+            if is_answer and self._queued == self._file.written and self._file.write_at_once(data):
+                return
+            self._queued += 1
+            super().write(data)
 
 
 def _nothing() -> None:

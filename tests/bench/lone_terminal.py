@@ -30,7 +30,7 @@ class LoneTerminal(App[None], inherit_bindings=False):
         self._outer = -1
         self._waiting: list[bytes] = []
         self._fed_at = 0.0
-        self._view = TermView()
+        self._view = TermView(self.type)
 
     def compose(self) -> ComposeResult:
         """The widget."""
@@ -78,10 +78,9 @@ class LoneTerminal(App[None], inherit_bindings=False):
             self._view.emulator.feed(data)
             self._view.update()
 
-    @on(TermView.Typed)
-    def type(self, message: TermView.Typed) -> None:
+    def type(self, text: str) -> None:
         """To the script."""
-        os.write(self._outer, message.text.encode())
+        os.write(self._outer, text.encode())
 
 
 def run(script: str) -> None:

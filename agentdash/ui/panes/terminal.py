@@ -216,18 +216,17 @@ class TerminalPane(TerminalText):
 
     # What the screen says
 
-    @on(TermView.Typed)
-    def type(self, message: TermView.Typed) -> None:
-        """Send it; enter after the end starts a new shell."""
+    def type(self, text: str) -> None:
+        """Send what was typed; enter after the end starts a new shell."""
         shell = self.shell
         if shell is None:
             return
         if shell.status.state in (ShellState.ENDED, ShellState.REFUSED):
-            if message.text == "\r":
+            if text == "\r":
                 shell.restart()
-        elif shell.type(message.text):
-            self._count_typed(message.text)
-        elif message.text == "\r":
+        elif shell.type(text):
+            self._count_typed(text)
+        elif text == "\r":
             shell.restart()
 
     def _count_typed(self, text: str) -> None:

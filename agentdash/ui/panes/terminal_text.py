@@ -19,9 +19,13 @@ class TerminalText(AgentPane):
 
     def __init__(self, number: int, *, signs: Signs, leave_key: str) -> None:
         super().__init__(number, signs=signs)
-        self.term = TermView(leave_key=leave_key, scopes=("terminal", "shell", "choosing"))
+        self.term = TermView(self.type, leave_key=leave_key, scopes=("terminal", "shell", "choosing"))
         self.find_bar = FilterBar("/", signs=signs)
         self.shell: Shell | None = None
+
+    def type(self, text: str) -> None:
+        """Send what was typed."""
+        raise NotImplementedError
 
     def _refresh_title(self) -> None:
         raise NotImplementedError

@@ -63,6 +63,8 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
         self._painter = RowPainter()
         self._direct = Direct(self)
         self._has_ground = False
+        self._ground_kept: Ground | None = None
+        """What a change of colours gives is seen by the library first, which paints all of the widget then."""
         self._marks: tuple[tuple[Mark, RichStyle], ...] = ()
         self._marks_key: object = None
         self._cursor_row = -1
@@ -162,8 +164,10 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
             self.refresh(*regions)
 
     def _paint_directly(self, regions: list[Region]) -> bool:
-        """Paint now, if nothing is in the way; the colours are looked up once for all rows."""
-        self._painter.use(self._ground())
+        """Paint now, if nothing is in the way, on the ground on which the library painted last."""
+        if self._ground_kept is None:
+            self._ground_kept = self._ground()
+        self._painter.use(self._ground_kept)
         self._has_ground = True
         try:
             return self._direct.paint(regions)
@@ -232,7 +236,8 @@ class TermScreen(Widget, can_focus=True, inherit_bindings=False):
             if self.emulator is not None:
                 self._cursor_row = self.emulator.cursor.y
         if not self._has_ground:
-            self._painter.use(self._ground())
+            self._ground_kept = self._ground()
+            self._painter.use(self._ground_kept)
         strips = [self.render_line(y) for y in crop.line_range]
         start, stop = crop.column_span
         return (

@@ -1,12 +1,13 @@
 """The way of keys, pastes and the mouse into the program whose picture is shown.
 
-Knows nothing of where the bytes come from: it draws the emulator it is given, says `Typed` for what a person enters, and
-`Left` when the leave key is pressed.
+Knows nothing of where the bytes come from: it draws the emulator it is given, calls `typed` with what a person enters, and
+says `Left` when the leave key is pressed.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import events
@@ -28,18 +29,12 @@ class TermView(TermMouse, TermScreen):
     """A terminal to work in.
 
     Args:
+        typed: Called with text for the program; a message would have it wait behind a flood once more.
         leave_key: The one key that is not sent to the program, in Textual's spelling.
         scopes: Name of the place while keys do not go to the program, while they do, and while text is chosen by keys.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = []
-
-    class Typed(Message):
-        """Text for the program."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
 
     class Left(Message):
         """The leave key was pressed."""
@@ -68,12 +63,14 @@ class TermView(TermMouse, TermScreen):
 
     def __init__(
         self,
+        typed: Callable[[str], None] | None = None,
         *,
         leave_key: str = "ctrl+right_square_bracket",
         scopes: tuple[str, str, str] = ("", "", ""),
         id: str | None = None,  # noqa: A002 - Textual's own name
     ) -> None:
         super().__init__(id=id)
+        self.typed = typed
         self.leave_key = leave_key
         self.scopes = scopes
         self._told = (0, 0)
@@ -186,9 +183,9 @@ class TermView(TermMouse, TermScreen):
             self.send(paste(text, self.emulator.modes))
 
     def send(self, text: str | None) -> None:
-        if text:
+        if text and self.typed is not None:
             self.expect()
-            self.post_message(self.Typed(text))
+            self.typed(text)
 
     def on_resize(self, event: events.Resize) -> None:
         """The program follows the size of the pane, once it stands still."""

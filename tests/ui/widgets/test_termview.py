@@ -27,7 +27,7 @@ RED = Style(fg=1)
 class Lone(App[None]):
     def __init__(self) -> None:
         super().__init__()
-        self.view = TermView()
+        self.view = TermView(lambda text: self.typed.append(text))
         self.emulator = Emulator(40, 10, 100)
         self.typed: list[str] = []
         self.chosen: list[str] = []
@@ -35,10 +35,6 @@ class Lone(App[None]):
 
     def compose(self) -> ComposeResult:
         yield self.view
-
-    @on(TermView.Typed)
-    def take_typed(self, message: TermView.Typed) -> None:
-        self.typed.append(message.text)
 
     @on(TermView.Chosen)
     def take_chosen(self, message: TermView.Chosen) -> None:
