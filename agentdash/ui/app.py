@@ -30,6 +30,7 @@ from agentdash.ui.session import Connect, Refusal, Session
 from agentdash.ui.trail import Place, Trail
 from agentdash.ui.views import screen_at, view_named
 from agentdash.ui.widgets.later import later
+from agentdash.ui.widgets.termview import TermView
 
 if TYPE_CHECKING:
     from agentdash.state.events import Event
@@ -352,13 +353,17 @@ class AgentDash(App[int], inherit_bindings=False):
 
     async def on_event(self, event: events.Event) -> None:
         """What is typed waits until what was typed before has moved the focus."""
-        if (
-            isinstance(event, (events.Key, events.Paste))
-            and not event.is_forwarded
-            and self._gate.holds(event)
-        ):
-            return
+        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
+            if self._gate.holds(event):
+                return
+            if isinstance(event, events.Key) and self._is_for_shell(event):
+                return
         await super().on_event(event)
+
+    def _is_for_shell(self, key: events.Key) -> bool:
+        """Whether a shell took a key at once: behind a flood each message more is a piece of output later."""
+        focused = self.focused
+        return isinstance(focused, TermView) and self._stays(key) and focused.take_key(key)
 
     def _stays(self, key: events.Key) -> bool:
         """Whether a key cannot move the focus: a letter of a line, what a shell takes, a step of the cursor."""

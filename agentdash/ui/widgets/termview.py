@@ -131,7 +131,14 @@ class TermView(TermMouse, TermScreen):
         self.choice_changed()
         return True
 
-    async def on_key(self, event: events.Key) -> None:
+    def take_key(self, key: events.Key) -> bool:
+        """Take a key before it becomes a message; False if it must be one, to come after what is still waiting."""
+        if not self.is_typing or self.emulator is None or self.message_queue_size:
+            return False
+        self.on_key(key)
+        return True
+
+    def on_key(self, event: events.Key) -> None:
         """Every key belongs to the program while typing, except the one that leaves."""
         emulator = self.emulator
         if emulator is None:
