@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -93,9 +93,8 @@ def note(history: Any, old: Workspace, new: Workspace, at: datetime) -> None:
 
 
 def _sweep_ended(state: State, event: ev.SweepEnded, changes: Changes) -> State:
-    for workspace_id in [w for w in state.workspaces if w not in event.seen]:
-        if state.seen[workspace_id].at <= event.at:
-            state = _gone(state, workspace_id, changes)
+    missing = [w for w in state.workspaces if w not in event.seen and state.seen[w].at <= event.at]
+    state = _gone(state, missing, changes)
     fact = state.fleet.read(event.total, event.at, live=False)
     changes.fleet = True
     return replace(state, fleet=fact, counts=replace(state.counts, total=event.total))
@@ -118,24 +117,27 @@ def _count_read(state: State, event: ev.CountRead, changes: Changes) -> State:
 
 
 def _workspace_gone(state: State, event: ev.WorkspaceGone, changes: Changes) -> State:
-    return _gone(state, event.workspace_id, changes)
+    return _gone(state, [event.workspace_id], changes)
 
 
-def _gone(state: State, workspace_id: str, changes: Changes) -> State:
-    workspace = state.workspaces.get(workspace_id)
-    if workspace is None:
+def _gone(state: State, workspace_ids: Iterable[str], changes: Changes) -> State:
+    gone = {w for w in workspace_ids if w in state.workspaces}
+    if not gone:
         return state
-    homes = state.agent_homes.mutate()
-    history = state.history.mutate()
-    _leave(workspace, homes)
-    for key in (workspace_id, *(agent.key for agent in workspace.agents)):
-        history.pop(key, None)
-    changes.removed.add(workspace_id)
-    changes.workspaces.discard(workspace_id)
+    workspaces, seen = state.workspaces.mutate(), state.seen.mutate()
+    homes, history = state.agent_homes.mutate(), state.history.mutate()
+    for workspace_id in gone:
+        _leave(workspaces.pop(workspace_id), homes)
+        del seen[workspace_id]
+    # A workspace is stopped before it is deleted, and has no agents then that would name their rows.
+    for key in [key for key in state.history if key.partition("/")[0] in gone]:
+        del history[key]
+    changes.removed |= gone
+    changes.workspaces -= gone
     return replace(
         state,
-        workspaces=state.workspaces.delete(workspace_id),
-        seen=state.seen.delete(workspace_id),
+        workspaces=workspaces.finish(),
+        seen=seen.finish(),
         agent_homes=homes.finish(),
         history=history.finish(),
     )

@@ -27,9 +27,9 @@ RED = Style(fg=1)
 class Lone(App[None]):
     def __init__(self) -> None:
         super().__init__()
-        self.view = TermView(lambda text: self.typed.append(text))
-        self.emulator = Emulator(40, 10, 100)
         self.typed: list[str] = []
+        self.view = TermView(self.typed.append)
+        self.emulator = Emulator(40, 10, 100)
         self.chosen: list[str] = []
         self.sizes: list[tuple[int, int]] = []
 

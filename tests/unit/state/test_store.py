@@ -114,6 +114,16 @@ def test_a_stopped_workspace_keeps_no_agents() -> None:
     assert "w1-main" not in store.state.agent_homes
 
 
+def test_a_workspace_that_was_stopped_before_leaves_no_history_of_its_agents() -> None:
+    store = Store()
+    store.apply([read(make_workspace(make_agent(status="connected")))])
+    store.apply([read(make_workspace(make_agent(status="disconnected")), at=later(1))])
+    store.apply([read(make_workspace(), at=later(2))])
+    assert list(store.state.history) == ["w1/main"]
+    store.apply([ev.WorkspaceGone("w1")])
+    assert not store.state.history
+
+
 def test_a_gone_workspace_leaves_nothing_behind() -> None:
     store = store_with(make_workspace(make_agent()))
     store.apply([read(make_workspace(make_agent(status="disconnected")), at=later(1))])
