@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from textual import on
+from textual import events, on
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
@@ -249,6 +249,18 @@ async def test_the_mouse_chooses_and_says_what() -> None:
         await pilot.pause()
         assert app.chosen[-1] == "three"
         assert app.typed == ["x"]
+
+
+async def test_a_key_is_taken_at_once_unless_something_waits_before_it() -> None:
+    async with lone() as (app, pilot):
+        assert app.view.take_key(events.Key("a", "a"))
+        assert app.typed == ["a"]
+        app.view.post_message(events.Key("b", "b"))
+        assert not app.view.take_key(events.Key("c", "c"))
+        await pilot.pause()
+        assert app.typed == ["a", "b"]
+        app.view.set_typing(False)
+        assert not app.view.take_key(events.Key("d", "d"))
 
 
 async def test_a_mere_click_chooses_nothing() -> None:
