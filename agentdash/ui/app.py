@@ -22,7 +22,7 @@ from agentdash.ui import judging, themes
 from agentdash.ui.colourless import Colourless
 from agentdash.ui.exit_signals import restore_on_signals
 from agentdash.ui.front import Front
-from agentdash.ui.keygate import KeyGate, is_cursor_key, is_letter_in_line
+from agentdash.ui.keygate import KeyGate, TakesKeys, is_cursor_key, is_letter_in_line
 from agentdash.ui.keysfirst import KeysFirst
 from agentdash.ui.screens.opening import OpeningScreen
 from agentdash.ui.screens.view import View
@@ -30,7 +30,6 @@ from agentdash.ui.session import Connect, Refusal, Session
 from agentdash.ui.trail import Place, Trail
 from agentdash.ui.views import screen_at, view_named
 from agentdash.ui.widgets.later import later
-from agentdash.ui.widgets.termview import TermView
 
 if TYPE_CHECKING:
     from agentdash.state.events import Event
@@ -363,7 +362,7 @@ class AgentDash(App[int], inherit_bindings=False):
     def _is_for_shell(self, key: events.Key) -> bool:
         """Whether a shell took a key at once: behind a flood each message more is a piece of output later."""
         focused = self.focused
-        return isinstance(focused, TermView) and self._stays(key) and focused.take_key(key)
+        return isinstance(focused, TakesKeys) and self._stays(key) and focused.take_key(key)
 
     def _stays(self, key: events.Key) -> bool:
         """Whether a key cannot move the focus: a letter of a line, what a shell takes, a step of the cursor."""

@@ -49,11 +49,17 @@ class KeyTable:
 
     def in_scope(self, scope: str) -> list[Action]:
         """What works in a scope, its own first."""
-        found: list[Action] = []
+        return [action for _, actions in self.by_ring(scope) for action in actions]
+
+    def by_ring(self, scope: str) -> list[tuple[str, list[Action]]]:
+        """What works in a scope, by the place that it is the work of: its own, then those around it."""
+        found: set[str] = set()
+        rings = []
         for ring in scope_chain(scope):
-            own = [a for a in self.actions if ring in a.scopes and a not in found]
-            found += sorted(own, key=lambda a: a.order)
-        return found
+            own = [a for a in self.actions if ring in a.scopes and a.id not in found]
+            found.update(a.id for a in own)
+            rings.append((ring, sorted(own, key=lambda a: a.order)))
+        return rings
 
     def footer(self, scope: str) -> list[Action]:
         """What the footer names."""

@@ -52,6 +52,14 @@ async def test_every_key_goes_to_the_shell_but_the_one_that_leaves() -> None:
         assert it.lines.last.is_open
 
 
+async def test_the_key_that_opens_a_shell_in_the_list_opens_it_on_the_agents_page_too() -> None:
+    async with desk(HERE) as it:
+        screen = await it.open_agent()
+        await it.press("s", "l", "s")
+        await it.until(lambda: screen.terminal.term.is_typing)
+        await it.until(lambda: it.lines.opened and "".join(it.lines.last.typed) == "ls")
+
+
 async def test_enter_goes_back_to_the_shell_that_is_open() -> None:
     async with desk(HERE) as it:
         screen = await shell_open(it)

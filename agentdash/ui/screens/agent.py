@@ -451,6 +451,10 @@ class AgentScreen(PaneKeys):
 
     # Terminal
 
+    def do_shell(self) -> None:
+        """s"""
+        self.open_shell()
+
     def open_shell(self, *, container: str = "") -> None:
         """Type into a shell of this agent."""
         self._lend_screen(self._current)

@@ -236,12 +236,19 @@ class BaseScreen(View, inherit_bindings=False):
         self.app.push_screen(Help(self._help_sections(), signs=self.context.signs))
 
     def _help_sections(self) -> list[HelpSection]:
-        scope = self.scope_of(self.focused)
-        rows: dict[str, list[tuple[str, str]]] = {}
-        for action in self.context.keys.in_scope(scope):
-            keys = "  ".join(self.key_word(k) for k in action.keys) or "palette"
-            rows.setdefault(action.scope, []).append((keys, self.context.glyphs.say(action.help)))
-        return [HelpSection(name.capitalize(), tuple(lines)) for name, lines in rows.items()]
+        table, scope = self.context.keys, self.scope_of(self.focused)
+        sections = []
+        for ring, actions in table.by_ring(scope):
+            rows = [
+                (
+                    "  ".join(map(self.key_word, action.keys)) or "palette",
+                    self.context.glyphs.say(action.help),
+                )
+                for action in actions
+            ]
+            if rows:
+                sections.append(HelpSection(ring.capitalize(), tuple(rows)))
+        return sections
 
     def do_refresh(self) -> None:
         """ctrl+r"""

@@ -60,6 +60,13 @@ def test_read_only_leaves_nothing_that_writes(scope: str) -> None:
     assert all(keys.get(action.id) is None for action in REGISTRY if action.writes)
 
 
+def test_help_says_things_at_the_place_whose_work_they_are() -> None:
+    rings = dict(table().by_ring("health"))
+    assert list(rings) == ["health", "agent", "global"]
+    assert "restart" in [action.id for action in rings["agent"]]
+    assert "copy-command" in [action.id for action in rings["health"]]
+
+
 @pytest.mark.parametrize("scope", PARENTS)
 def test_the_footer_names_keys_that_work_there(scope: str) -> None:
     keys = table()
