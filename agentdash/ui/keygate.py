@@ -15,7 +15,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from textual import events
 from textual.app import App
@@ -34,12 +34,12 @@ LOOK_S = 0.1
 """How often it is checked that a widget that is waited for still exists."""
 
 
-@runtime_checkable
-class TakesKeys(Protocol):
-    """A widget that a key can reach without becoming a message."""
+class TakesKeys:
+    """Part of a widget that a key can reach without becoming a message."""
 
     def take_key(self, key: events.Key) -> bool:
         """Take a key at once; False if it must be a message, to come after what is still waiting."""
+        raise NotImplementedError
 
 
 class KeyGate:

@@ -17,6 +17,7 @@ from textual.message import Message
 from agentdash.term.emulator import Emulator
 from agentdash.term.keys import asks_before_paste, encode_key, paste
 from agentdash.term.mouse import encode_focus
+from agentdash.ui.keygate import TakesKeys
 from agentdash.ui.widgets.later import later
 from agentdash.ui.widgets.termmouse import TermMouse
 from agentdash.ui.widgets.termscreen import TermScreen
@@ -25,7 +26,7 @@ SETTLE_S = 0.05
 """A size is told when it has stood so long: dragging a window's corner makes dozens."""
 
 
-class TermView(TermMouse, TermScreen):
+class TermView(TakesKeys, TermMouse, TermScreen):
     """A terminal to work in.
 
     Args:
