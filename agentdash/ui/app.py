@@ -361,7 +361,7 @@ class AgentDash(App[int], inherit_bindings=False):
 
     def _is_for_shell(self, key: events.Key) -> bool:
         """Whether a shell took a key at once: behind a flood each message more is a piece of output later."""
-        focused = self.focused
+        focused: object = self.focused
         return isinstance(focused, TakesKeys) and self._stays(key) and focused.take_key(key)
 
     def _stays(self, key: events.Key) -> bool:
