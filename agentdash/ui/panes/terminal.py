@@ -262,14 +262,6 @@ class TerminalPane(TerminalText):
         """The keys are ours again."""
         self.agent_screen.left_terminal()
 
-    @on(TermView.PasteAsked)
-    def ask_paste(self, message: TermView.PasteAsked) -> None:
-        """A paste with line ends would run at once."""
-        if self.agent_screen.context.settings.terminal.confirm_paste:
-            self.agent_screen.ask_paste(message.text, self.term.paste)
-        else:
-            self.term.paste(message.text)
-
     # Actions
 
     def do_terminal_enter(self) -> None:

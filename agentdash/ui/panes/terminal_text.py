@@ -1,21 +1,22 @@
-"""What is done with the text of a terminal while nobody types into it: searched, chosen, copied, saved."""
+"""What is done with text of and for a terminal: searched, chosen, copied, saved, pasted."""
 
 from __future__ import annotations
 
-from textual import on
+from textual import on, work
 
 from agentdash.feed.shells import Shell
 from agentdash.present.cells import Tone
 from agentdash.term.emulator import Emulator
 from agentdash.ui.files import save_text
 from agentdash.ui.panes.base import AgentPane
+from agentdash.ui.widgets.confirm import Confirm, Question
 from agentdash.ui.widgets.filterbar import FilterBar
 from agentdash.ui.widgets.glyphs import Signs
 from agentdash.ui.widgets.termview import TermView
 
 
 class TerminalText(AgentPane):
-    """The part of the terminal pane that reads."""
+    """The part of the terminal pane that handles text."""
 
     def __init__(self, number: int, *, signs: Signs, leave_key: str) -> None:
         super().__init__(number, signs=signs)
@@ -29,6 +30,26 @@ class TerminalText(AgentPane):
 
     def _refresh_title(self) -> None:
         raise NotImplementedError
+
+    # Pasting
+
+    @on(TermView.PasteAsked)
+    def ask_paste(self, message: TermView.PasteAsked) -> None:
+        """A paste with line ends would run at once."""
+        if self.agent_screen.context.settings.terminal.confirm_paste:
+            self._ask_before(message.text)
+        else:
+            self.term.paste(message.text)
+
+    @work(exclusive=True, group="paste", exit_on_error=False)
+    async def _ask_before(self, text: str) -> None:
+        lines = text.splitlines()
+        shown = tuple(line[:70] for line in lines[:5]) + (("…",) if len(lines) > 5 else ())
+        question = Question(
+            f"Paste {len(lines)} lines? The program runs them as they arrive.", targets=shown, verb="Paste"
+        )
+        if await self.app.push_screen_wait(Confirm(question, signs=self.signs)):
+            self.term.paste(text)
 
     # Choosing
 
