@@ -9,7 +9,7 @@ from agentdash.term import reflow
 from agentdash.term import style as st
 from agentdash.term.reports import Reporter
 from agentdash.term.row import FULL, GAP, Kept, Row, Runs, cells_of, is_wrapped, pieces_of, row_of, runs_of
-from agentdash.term.screen import Saved
+from agentdash.term.screen import NOTHING_SAVED
 from agentdash.term.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class Emulator(Reporter):
         self.full_reset()
         self.take_replies()
         self.clipboard = None
-        self.saved = Saved()
+        self.saved = NOTHING_SAVED
         if not keep_history:
             self.history.clear()
             self.pullable = 0

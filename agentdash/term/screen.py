@@ -27,6 +27,10 @@ class Saved(NamedTuple):
     origin: bool = False
 
 
+NOTHING_SAVED: Final = Saved()
+"""What DECRC takes back before the first DECSC."""
+
+
 class Behind(NamedTuple):
     """The main screen while the alternate one is shown."""
 
@@ -42,7 +46,7 @@ class Screen(Canvas):
 
     def __init__(self, columns: int, lines: int, history: int) -> None:
         super().__init__(columns, lines, history)
-        self.saved = Saved()
+        self.saved = NOTHING_SAVED
         self.behind: Behind | None = None
         self.titles: list[str] = []
 
@@ -337,15 +341,21 @@ class Screen(Canvas):
             self.save_cursor()
         cursor = self.saved if with_cursor else None
         self.behind = Behind(self.rows, self.columns, self.lines, self.saved, cursor)
-        self.saved = Saved()  # each screen has its own slot
+        self.saved = NOTHING_SAVED  # each screen has its own slot
         self.modes.alternate_screen = True
         self.rows = [Row() for _ in range(self.lines)]
         self.touch()
 
     def leave_alternate(self, *, with_cursor: bool) -> None:
-        """Show the main screen again, with its cursor if it was saved with it."""
+        """Show the main screen again, with its cursor if it was saved with it.
+
+        On the main screen already, the saved cursor is taken back all the same, as xterm and tmux do; with none saved
+        it stays, as in tmux.
+        """
         behind = self.behind
         if behind is None:
+            if with_cursor and self.saved is not NOTHING_SAVED:
+                self.restore_cursor()
             return
         self.behind = None
         self.modes.alternate_screen = False
@@ -392,7 +402,7 @@ class Screen(Canvas):
         self.cursor.code = 0
         self.top, self.bottom = 0, self.lines - 1
         self.charset, self.g0_charset, self.g1_charset = 0, charsets.LAT1_MAP, charsets.LAT1_MAP
-        self.saved = Saved()
+        self.saved = NOTHING_SAVED
 
     def full_reset(self) -> None:
         """RIS: everything but the scrollback, which takes what was on the screen."""

@@ -25,6 +25,8 @@ class Maker:
         self._rng = random.Random(seed)
         self._emulator = Emulator(COLUMNS, LINES)
         self._parts: list[str] = []
+        self._saved_by = ""
+        """What used the main screen's slot for a saved cursor last: 1049 or DECSC."""
 
     def _put(self, part: str) -> None:
         self._parts.append(part)
@@ -44,7 +46,7 @@ class Maker:
         is_pending = emulator.cursor.x >= COLUMNS  # what an edit or a step back does then is in dispute
         kind = rng.random()
         if kind < 0.35 or (is_pending and kind < 0.7):
-            self._put(rng.choice(("a", "hello", "world wide", "xyz" * 4, "─│", "é", "  ", "Ж")))
+            self._text(rng.choice(("a", "hello", "world wide", "xyz" * 4, "─│", "é", "  ", "Ж")))
         elif kind < 0.45 or is_pending:
             self._put(rng.choice(("\r\n", "\r\n", "\r")))
         elif kind < 0.55:
@@ -60,11 +62,35 @@ class Maker:
         elif kind < 0.9:
             self._put(rng.choice(MODES))
         elif kind < 0.93:
-            self._put(rng.choice(("\x1b[?1049h", "\x1b[?1049l")))
+            self._switch(rng.choice(("\x1b[?1049h", "\x1b[?1049l")))
         elif emulator.cursor.x:
-            self._put(rng.choice((*OTHERS, "\b")))
-        if emulator.behind is not None and self._parts[-1:] == ["\x1b8"]:
-            self._put("\x1b[H")  # which slot the alternate screen reads is in dispute
+            self._other(rng.choice((*OTHERS, "\b")))
+
+    def _text(self, text: str) -> None:
+        emulator = self._emulator
+        if emulator.cursor.x + len(text) > COLUMNS:
+            if emulator.modes.insert:
+                text = "\r\n"  # for which line room is made is in dispute
+            elif emulator.cursor.y == emulator.bottom:
+                self._put("\x1b[49m")  # and so is the colour of the line that a wrap scrolls in
+        self._put(text)
+
+    def _switch(self, part: str) -> None:
+        is_main = self._emulator.behind is None
+        if is_main and part.endswith("l") and self._saved_by == "DECSC":
+            return  # tmux has another slot for each
+        if is_main and part.endswith("h"):
+            self._saved_by = "1049"
+        self._put("\x1b[?6l")  # whether it is kept with the cursor is in dispute
+        self._put(part)
+
+    def _other(self, part: str) -> None:
+        is_main = self._emulator.behind is None
+        if part == "\x1b8" and (not is_main or self._saved_by == "1049"):
+            return  # which slot is read is in dispute
+        if part == "\x1b7" and is_main:
+            self._saved_by = "DECSC"
+        self._put(part)
 
     def _edit(self) -> None:
         final = self._rng.choice("@ABCDEFGJKLMPSTXd")

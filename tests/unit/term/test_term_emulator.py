@@ -140,6 +140,21 @@ def test_the_alternate_screen_leaves_no_history() -> None:
     assert emulator.display[0].rstrip() == "shell"
 
 
+@pytest.mark.parametrize(
+    ("before", "place"),
+    [
+        ("\x1b[2;3H\x1b[?1049h\x1b[?1049l\x1b[4;5H", (2, 1)),
+        ("\x1b[?1049h\x1b[?1049l\x1b[4;5H", (0, 0)),
+        ("\x1b[2;3H\x1b7\x1b[4;5H", (2, 1)),
+        ("\x1b[4;5H", (4, 3)),
+    ],
+    ids=["saved by the switch", "saved at home", "saved apart", "never saved"],
+)
+def test_a_screen_left_twice_takes_its_cursor_back_twice(before: str, place: tuple[int, int]) -> None:
+    emulator = fed(before + "\x1b[?1049l")
+    assert (emulator.cursor.x, emulator.cursor.y) == place
+
+
 def test_clearing_loses_no_output_and_clearing_the_scrollback_does() -> None:
     emulator = fed("one\r\ntwo\x1b[H\x1b[2J$ ")
     assert history(emulator) == ["one", "two"]

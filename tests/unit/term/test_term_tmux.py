@@ -166,6 +166,10 @@ TMUX_DIFFERS = {
     "❤\ufe0f|": "VS16 makes wide by the width table; tmux 3.3 does not (3.5 does)",
     "👍🏽|": "a skin tone joins by the width table; tmux 3.3 draws it apart",
     "a\x1b7\x1b[?1049h\x1b8b": "each screen has its own DECSC slot (xterm); tmux has one",
+    "a\x1b[?1049h\x1b[?1049l\x1b[5;5H\x1b8b": "1049 saves into the slot of DECSC (xterm); tmux has another",
+    "\x1b[2;4r\x1b[?1049h\x1b[?6h\x1b[?1049l\x1b[2;2Hx": "1049 saves origin mode as DECSC does (xterm); tmux does not",
+    "\r\nbc\x1b[H\x1b[4h" + A20 + "x": "IRM with a wrap pending: room where the character comes (xterm); tmux before it",
+    "\x1b[6H\x1b[41m" + A20 + "a\tb": "a line scrolled in by a wrap has the colour (bce, xterm); in tmux only by LF",
 }  # fmt: skip
 INVALID = b"a\xffb"
 
