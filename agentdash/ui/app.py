@@ -8,13 +8,12 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import events, work
+from textual import work
 from textual.app import App
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.widgets import Input
 
 from agentdash.actions.action import Action
 from agentdash.present.cells import Tone
@@ -22,12 +21,11 @@ from agentdash.ui import judging, themes
 from agentdash.ui.colourless import Colourless
 from agentdash.ui.exit_signals import restore_on_signals
 from agentdash.ui.front import Front
-from agentdash.ui.keygate import KeyGate, TakesKeys, is_cursor_key, is_letter_in_line
-from agentdash.ui.keysfirst import KeysFirst
 from agentdash.ui.screens.opening import OpeningScreen
 from agentdash.ui.screens.view import View
 from agentdash.ui.session import Connect, Refusal, Session
 from agentdash.ui.trail import Place, Trail
+from agentdash.ui.typedapp import TypedApp
 from agentdash.ui.views import screen_at, view_named
 from agentdash.ui.widgets.later import later
 
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
     from agentdash.state.events import Event
     from agentdash.state.model import ActionRecord
     from agentdash.state.state import Changes
-    from agentdash.ui.context import Context
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +48,7 @@ TICK_S = 5.0
 """How often words that depend on time are looked at; nothing is repainted that reads the same."""
 
 
-class AgentDash(App[int], inherit_bindings=False):
+class AgentDash(TypedApp, inherit_bindings=False):
     """The dashboard.
 
     Args:
@@ -64,9 +61,6 @@ class AgentDash(App[int], inherit_bindings=False):
     CSS_PATH = "styles/base.tcss"
     BINDINGS: ClassVar[list[BindingType]] = []
     MODES: ClassVar[dict[str, Any]] = {}
-
-    context: Context
-    """State, settings, keys and signs; there once the first frame is painted."""
 
     def __init__(self, front: Front, connect: Connect) -> None:
         super().__init__()
@@ -83,8 +77,6 @@ class AgentDash(App[int], inherit_bindings=False):
         self._counted: tuple[object, object, dict[str, str]] | None = None
         self.trail = Trail()
         self._colourless = Colourless()
-        self._keys_first = KeysFirst()
-        self._gate = KeyGate(self, super().on_event, self._stays)
 
     # Life
 
@@ -344,54 +336,7 @@ class AgentDash(App[int], inherit_bindings=False):
         """Views that have been opened, by name."""
         return self._views
 
-    # Keys
-
-    def input_came(self) -> None:
-        """Called by the driver, in its thread, for whatever is typed or clicked."""
-        self._keys_first.came()
-
-    async def on_event(self, event: events.Event) -> None:
-        """What is typed waits until what was typed before has moved the focus."""
-        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
-            if self._gate.holds(event):
-                return
-            if isinstance(event, events.Key) and self._is_for_shell(event):
-                return
-        await super().on_event(event)
-
-    def _is_for_shell(self, key: events.Key) -> bool:
-        """Whether a shell took a key at once: behind a flood each message more is a piece of output later."""
-        focused: object = self.focused
-        return isinstance(focused, TakesKeys) and self._stays(key) and focused.take_key(key)
-
-    def _stays(self, key: events.Key) -> bool:
-        """Whether a key cannot move the focus: a letter of a line, what a shell takes, a step of the cursor."""
-        screen, focused = self.screen, self.focused
-        if not isinstance(screen, View) or isinstance(focused, Input):
-            return is_letter_in_line(self, key)
-        scope = screen.scope_of(focused)
-        if self._action_of(scope, key) is not None:
-            return False
-        return scope == "shell" or is_cursor_key(focused, key.key)
-
-    def _action_of(self, scope: str, key: events.Key) -> Action | None:
-        found = self.context.keys.find(scope, key.key)
-        if found is None and key.character and key.character != key.key:
-            found = self.context.keys.find(scope, key.character)
-        return found
-
-    async def on_key(self, event: events.Key) -> None:
-        """What no widget took becomes an action of the place that has the focus."""
-        screen = self.screen
-        if not isinstance(screen, View) or isinstance(self.focused, Input):
-            return  # a dialog or an input line has keys of its own, which Textual looks up after this
-        action = self._action_of(screen.scope_of(self.focused), event)
-        if action is not None:
-            event.stop()
-            event.prevent_default()
-            self.act(action)
-        elif event.key == "ctrl+c":
-            screen.say("q quits; in a terminal ctrl+c goes to the program")
+    # Actions
 
     def act(self, action: Action) -> None:
         """Carry out an action where the focus is: the pane, then its screen, then the program answers for it."""

@@ -9,8 +9,11 @@ The answer to a key does not wait for that thread to be woken, which on a busy m
 from __future__ import annotations
 
 import asyncio
+import os
 import select
+import selectors
 import threading
+from codecs import getincrementaldecoder
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
@@ -21,10 +24,15 @@ from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+from agentdash.ui.keyparse import KeyParser
+
 AT_ONCE = 4096
 """Characters that are written at once; whoever reads them has room for more."""
 ANSWERS_S = 0.1
 """So long after a key what is written may be its answer. That a key came proves that somebody is at the other end."""
+LOOK_S = 0.1
+"""How often the thread that reads looks whether it shall end, and whether an escape was a key of its own."""
+READ = 4096
 HANGUP_CODE = 128 + 1
 """What a shell expects of a program that was hung up."""
 
@@ -110,10 +118,35 @@ class TerminalDriver(LinuxDriver):
             with suppress(RuntimeError):  # the loop has ended before
                 loop.call_soon_threadsafe(lambda: app.exit(return_code=HANGUP_CODE))
 
+        self._end = end
         self._file: Any = Vanishing(self._file, end)
         self._order = threading.Lock()
         self._queued = 0
         self._input_at = float("-inf")
+
+    def run_input_thread(self) -> None:
+        """Read what is typed until told to end. A byte that is no text, of a noisy line, is passed over."""
+        parser = KeyParser(self._debug)
+        decode = getincrementaldecoder("utf-8")("ignore").decode
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            while not self.exit_event.is_set():
+                if selector.select(LOOK_S):
+                    read = self._read()
+                    if not read:
+                        self._end()
+                        return
+                    if text := decode(read):
+                        for message in parser.feed(text):
+                            self.process_message(message)
+                for message in parser.tick():
+                    self.process_message(message)
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self.fileno, READ)
+        except OSError:
+            return b""
 
     def process_message(self, message: Message) -> None:
         """Hand on what was read."""

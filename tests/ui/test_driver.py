@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import pty
@@ -13,9 +14,10 @@ from typing import IO
 import pytest
 from textual import events
 from textual.app import App
+from textual.message import Message
 
 from agentdash.ui import driver as module
-from agentdash.ui.driver import ANSWERS_S, AT_ONCE, TerminalDriver, Vanishing
+from agentdash.ui.driver import ANSWERS_S, AT_ONCE, HANGUP_CODE, TerminalDriver, Vanishing
 
 PIECE = "x" * 1000
 
@@ -152,3 +154,32 @@ def test_a_terminal_that_has_gone_is_told_once() -> None:
     assert lost == ["lost"]
     assert not terminal.write_at_once("text")
     assert terminal.written == 2, "else an order would be waited for that nobody keeps"
+
+
+async def typed(app: App[None], data: bytes) -> list[Message]:
+    """What the thread that reads makes of bytes, after which the terminal goes away."""
+    found: list[Message] = []
+    outer, inner = os.pipe()
+    driver = TerminalDriver(app)
+    driver.fileno = outer
+    driver.process_message = found.append  # type: ignore[method-assign]
+    os.write(inner, data)
+    os.close(inner)
+    await asyncio.to_thread(driver.run_input_thread)
+    os.close(outer)
+    return found
+
+
+async def test_a_byte_that_is_no_text_is_passed_over() -> None:
+    app: App[None] = App()
+    async with app.run_test():
+        found = await typed(app, b"a\xffb\xc3")
+        assert [event.key for event in found if isinstance(event, events.Key)] == ["a", "b"]
+
+
+async def test_when_nobody_is_left_to_type_the_program_ends_as_if_hung_up() -> None:
+    app: App[None] = App()
+    async with app.run_test():
+        await typed(app, b"a")
+        await asyncio.sleep(0)
+        assert app.return_code == HANGUP_CODE

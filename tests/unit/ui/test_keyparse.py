@@ -1,0 +1,125 @@
+"""Keys with alt on a terminal that puts an escape before them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from textual import _parser, events
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+from textual._xterm_parser import XTermParser
+from textual.message import Message
+
+from agentdash.term.keys import encode_key
+from agentdash.term.modes import Modes
+from agentdash.ui.keyparse import KeyParser, as_textual_has_it, is_escaped
+
+BEGINNINGS = "[O]P_^X"
+"""What may begin more than a key with alt."""
+CHARACTERS = [chr(point) for point in range(0x80) if chr(point) not in "\x1b\t"] + ["é", "Ж", "好"]
+
+
+class Clock:
+    """Seconds, told by the test."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(_parser, "get_time", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def messages(parser: XTermParser, text: str, clock: Clock) -> list[Message]:
+    """What is read from a text after which nothing comes for a while."""
+    found: list[Message] = [*parser.feed(text)]
+    clock.now += 1
+    found += parser.tick()
+    return found
+
+
+def keys(parser: XTermParser, text: str, clock: Clock) -> list[events.Key]:
+    """The same for a text that is keys alone."""
+    found = messages(parser, text, clock)
+    assert all(isinstance(event, events.Key) for event in found)
+    return [event for event in found if isinstance(event, events.Key)]
+
+
+def sent(found: list[events.Key]) -> str:
+    return "".join(encode_key(key.key, key.character, Modes()) or "" for key in found)
+
+
+@pytest.mark.parametrize("character", CHARACTERS, ids=repr)
+def test_a_shell_gets_what_was_typed_with_alt(character: str, clock: Clock) -> None:
+    found = keys(KeyParser(), "\x1b" + character, clock)
+    assert len(found) == 1
+    assert found[0].key.startswith("alt+")
+    assert is_escaped(found[0])
+    assert not found[0].is_printable
+    assert sent(found) == "\x1b" + character
+
+
+@pytest.mark.parametrize(
+    "character", [c for c in CHARACTERS if c not in BEGINNINGS and len(c.encode()) == 1], ids=repr
+)
+def test_a_key_that_is_held_down_with_alt_loses_none(character: str, clock: Clock) -> None:
+    text = f"\x1b{character}" * 3
+    assert sent(keys(KeyParser(), text, clock)) == text
+
+
+def test_what_is_typed_after_escape_in_one_piece_is_in_order(clock: Clock) -> None:
+    assert sent(keys(KeyParser(), "\x1b:qa!\r", clock)) == "\x1b:qa!\r"
+    assert sent(keys(KeyParser(), "\x1b_ls", clock)) == "\x1b_ls"
+    assert sent(keys(KeyParser(), "\x1b\x1b", clock)) == "\x1b\x1b"
+
+
+@pytest.mark.parametrize("character", CHARACTERS, ids=repr)
+def test_elsewhere_it_is_what_it_is_for_textual(character: str, clock: Clock) -> None:
+    (key,) = keys(KeyParser(), "\x1b" + character, clock)
+    plain = keys(XTermParser(), "\x1b" + character, clock)
+    assert [(k.key, k.character) for k in as_textual_has_it(key)] == [(k.key, k.character) for k in plain]
+
+
+def test_no_other_key_is_read_differently(clock: Clock) -> None:
+    for sequence in ANSI_SEQUENCES_KEYS:
+        if len(sequence) == 2 and sequence[0] == "\x1b" and sequence != "\x1b\t":
+            continue
+        ours, stock = messages(KeyParser(), sequence, clock), messages(XTermParser(), sequence, clock)
+        assert [repr(message) for message in ours] == [repr(message) for message in stock]
+
+
+@given(
+    st.lists(
+        st.text(st.sampled_from("ab\x1b[201~0;m\r\n.")).filter(lambda t: "\x1b[201~" not in t), max_size=3
+    ),
+    st.lists(st.integers(0, 80), max_size=6),
+)
+@example(["\x1b[31mrm -rf x\r\x1b[m", ""], [])
+@example(["a"], list(range(16)))
+def test_nothing_pasted_is_typed(texts: list[str], cuts: list[int]) -> None:
+    # a text that ends as the mark begins would be the mark's: terminals take care of that
+    texts = [text.rstrip("\x1b[201~") for text in texts]
+    whole = "x" + "".join(f"\x1b[200~{text}\x1b[201~y" for text in texts)
+    parser, found = KeyParser(), []
+    for start, end in pairwise([0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]):
+        if start < end:
+            found += parser.feed(whole[start:end])
+    assert [m.text for m in found if isinstance(m, events.Paste)] == texts
+    assert [m.key for m in found if not isinstance(m, events.Paste) and isinstance(m, events.Key)] == [
+        "x",
+        *"y" * len(texts),
+    ]
+
+
+def test_a_large_paste_is_read_in_pieces_without_looking_at_it_again() -> None:
+    parser = KeyParser()
+    list(parser.feed("\x1b[200~"))
+    for _ in range(1000):
+        assert not list(parser.feed("line of a log\n" * 200))
+    (paste,) = parser.feed("\x1b[201~")
+    assert isinstance(paste, events.Paste)
+    assert len(paste.text) == 1000 * 200 * len("line of a log\n")
