@@ -281,6 +281,31 @@ async def test_a_refusal_is_a_sentence(
 
 
 @pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (b"", errors.ConnectFailed, "was cut"),
+        (b"HTTP/1.1 101 Switching Pro", errors.ConnectFailed, "was cut"),
+        (b"SSH-2.0-OpenSSH\r\n", errors.MalformedAnswer, "breaks the protocol"),
+    ],
+)
+async def test_a_line_cut_before_the_answer_is_told_from_a_wrong_answer(
+    answer: bytes, kind: type[errors.ApiError], words: str
+) -> None:
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    async with server, Client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", Hidden()) as made:
+        with pytest.raises(errors.ApiError) as one:
+            await run(made)
+    assert type(one.value) is kind
+    assert words in one.value.detail
+
+
+@pytest.mark.parametrize(
     ("typed", "output", "options", "status", "kind"),
     [
         (["exit\r"], [b"$ "], {}, "connected", EndKind.EXITED),
