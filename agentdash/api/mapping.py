@@ -262,7 +262,9 @@ def error_from_exception(error: Exception, path: str = "", origin: str = "") -> 
         return errors.TimedOut(f"Waited {waiting} in vain", path=path)
     if isinstance(error, httpx.ProxyError | ws.ProxyError | ws.InvalidProxy):
         return errors.ConnectFailed("The proxy did not pass the connection on", path=path)
-    if isinstance(error, ws.InvalidMessage) and any(isinstance(one, EOFError | ConnectionError) for one in chain):
+    if isinstance(error, ws.InvalidMessage) and any(
+        isinstance(one, EOFError | ConnectionError) for one in chain
+    ):
         return errors.ConnectFailed("The connection was cut", path=path)
     if isinstance(error, httpx.DecodingError | httpx.TooManyRedirects | ws.InvalidHandshake | ws.InvalidURI):
         return errors.MalformedAnswer("The answer breaks the protocol", path=path)
