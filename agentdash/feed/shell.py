@@ -14,7 +14,10 @@ from agentdash.feed.shell_size import ForeignSize
 from agentdash.feed.shell_status import Lines, ShellState, Status, Target
 from agentdash.state.state import State
 from agentdash.term.emulator import Emulator
+from agentdash.term.picture import picture
 
+RESET = b"\x1bc"
+"""What empties the terminal that a recording is played on (RIS)."""
 FOREIGN_AFTER_S = 2.0
 """What a program drew for the size before ours changed still comes after it."""
 
@@ -132,11 +135,18 @@ class Shell(Session):
         self._resized_at = self._clock.monotonic()
         self._foreign.ours()
 
+    def record(self, cast: Cast) -> None:
+        """Record from here on, what is on screen first."""
+        self.cast = cast
+        cast.output(picture(self.emulator).encode())
+
     # The face of the session
 
     def begin_again(self) -> None:
         """Forget the picture: a replay follows."""
         self.emulator.reset(keep_history=self._keeps_history)
+        if self.cast is not None:
+            self.cast.output(RESET)
         self._foreign.ours()
 
     def show(self, output: bytes, *, is_replay: bool) -> str:

@@ -17,6 +17,7 @@ from agentdash.feed.shell_book import Kept, ShellBook
 from agentdash.feed.shells import ShellState, Target
 from agentdash.state import events as ev
 from agentdash.state.model import Container, Containers
+from agentdash.term.emulator import Emulator
 from agentdash.ui.screens.agent import AgentScreen
 from agentdash.ui.widgets.form import Form
 from tests.ui.dash import Desk, desk, workspace
@@ -94,6 +95,8 @@ async def test_a_shell_with_a_command_in_a_container_as_a_user() -> None:
 async def test_output_is_recorded_until_told_otherwise(state_folder: Path) -> None:
     async with desk(HERE) as it:
         screen = await shell_open(it)
+        it.lines.last.say(b"\x1b[31mbefore\x1b[m\r\n")
+        await it.until(lambda: "before" in shown(screen))
         await it.press("r")
         await it.until(lambda: "recording" in screen.terminal.title_text)
         it.lines.last.say("one ✓".encode()[:5])
@@ -107,7 +110,9 @@ async def test_output_is_recorded_until_told_otherwise(state_folder: Path) -> No
     assert file.stat().st_mode & 0o777 == 0o600
     header, *events = [json.loads(line) for line in file.read_text().splitlines()]
     assert (header["version"], header["title"]) == (2, "ada/go-7f3a.main")
-    assert "".join(data for _, kind, data in events if kind == "o") == "one ✓"
+    played = Emulator(header["width"], header["height"])
+    played.feed("".join(data for _, kind, data in events if kind == "o").encode())
+    assert [line.rstrip() for line in played.display[:3]] == ["before", "one ✓", ""]
 
 
 @pytest.mark.parametrize("allowed", [False, True])

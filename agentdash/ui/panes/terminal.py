@@ -337,7 +337,7 @@ class TerminalPane(TerminalText):
             path = new_path(f"{shell.target.label.replace('/', '-')}.cast")
             emulator, clock = shell.emulator, screen.context.clock
             try:
-                shell.cast = Cast(
+                cast = Cast(
                     path,
                     emulator.columns,
                     emulator.lines,
@@ -345,6 +345,7 @@ class TerminalPane(TerminalText):
                     now=clock().timestamp(),
                     monotonic=monotonic,
                 )
+                shell.record(cast)
                 screen.say(f"recording output to {path}; r ends it")
             except OSError as error:
                 screen.say(f"cannot record: {error.strerror or error}", Tone.WARN)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from agentdash.api.terminal import TerminalClose
+from agentdash.feed.cast import Cast
 from agentdash.feed.shell_book import Kept, ShellBook
 from agentdash.feed.shells import POLL_S, Shell, Shells, ShellState
+from agentdash.term.emulator import Emulator
 from tests.unit.feed.fakes import settle
 from tests.unit.feed.test_shells_life import CUT, EXITED, TARGET, Bench, bench, screen
 
@@ -54,6 +57,27 @@ async def test_a_shell_that_ended_meanwhile_is_said_to_have_ended_and_its_pictur
         await settle()
         assert it.lines.targets[-1].probe == ""
         assert screen(shell) == ""
+
+
+async def test_a_recording_begins_with_the_screen_and_begins_anew_with_a_replay(tmp_path: Path) -> None:
+    async with bench() as it:
+        shell = await it.open()
+        it.line.say(b"\x1b[1mbefore")
+        await settle()
+        shell.record(Cast(tmp_path / "x.cast", 80, 24, "x", now=0, monotonic=it.clock.monotonic))
+        await it.cut()
+        await it.clock.advance(2)
+        it.line.say(b"before and after")
+        await settle()
+        assert shell.cast is not None
+        shell.cast.close()
+        _, *events = (tmp_path / "x.cast").read_text().splitlines()
+        told = [json.loads(event)[2] for event in events]
+        played = Emulator(80, 24)
+        for output, expected in zip(told, ("before", "", "before and after"), strict=True):
+            played.feed(output.encode())
+            assert played.display[0].rstrip() == expected
+        assert [row.rstrip() for row in played.display] == [row.rstrip() for row in shell.emulator.display]
 
 
 async def test_output_that_only_begins_like_the_mark_is_drawn_whole() -> None:
