@@ -12,6 +12,7 @@ import asyncio
 import os
 import select
 import selectors
+import termios
 import threading
 from codecs import getincrementaldecoder
 from collections.abc import Callable
@@ -126,7 +127,7 @@ class TerminalDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Read what is typed until told to end. A byte that is no text, of a noisy line, is passed over."""
-        parser = KeyParser(self._debug)
+        parser = KeyParser(self._debug, erase=_erase_of(self.fileno))
         decode = getincrementaldecoder("utf-8")("ignore").decode
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
@@ -163,6 +164,15 @@ class TerminalDriver(LinuxDriver):
                 return
             self._queued += 1
             super().write(data)
+
+
+def _erase_of(terminal: int) -> str:
+    """What the backspace of a terminal sends, as far as the terminal knows."""
+    try:
+        erase: bytes = termios.tcgetattr(terminal)[6][termios.VERASE]
+    except termios.error:
+        return ""
+    return erase.decode("latin-1")
 
 
 def _nothing() -> None:

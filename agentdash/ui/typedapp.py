@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from agentdash.actions.action import Action
 from agentdash.ui.keygate import KeyGate, TakesKeys, Typed, is_cursor_key, is_letter_in_line
-from agentdash.ui.keyparse import as_textual_has_it, is_escaped
+from agentdash.ui.keyparse import as_textual_has_it, is_other_for_textual
 from agentdash.ui.keysfirst import KeysFirst
 from agentdash.ui.screens.view import View
 
@@ -56,13 +56,13 @@ class TypedApp(App[int], inherit_bindings=False):
         if isinstance(event, events.Paste):
             if not isinstance(self.focused, TakesKeys):
                 given = (events.Paste(harmless(event.text)),)
-        elif is_escaped(event) and not self._has_alt(event):
+        elif is_other_for_textual(event) and not self._keeps_name(event):
             given = as_textual_has_it(event)
         for one in given:
             await super().on_event(one)
 
-    def _has_alt(self, key: events.Key) -> bool:
-        """Whether alt makes a difference here: a shell takes all keys as they come, a key may have been chosen with alt."""
+    def _keeps_name(self, key: events.Key) -> bool:
+        """Whether a key is here what it is in a shell, which takes all as they come; or it was chosen for an action."""
         screen = self.screen
         if not isinstance(screen, View):
             return False

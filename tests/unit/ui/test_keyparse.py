@@ -14,10 +14,11 @@ from textual.message import Message
 
 from agentdash.term.keys import encode_key
 from agentdash.term.modes import Modes
-from agentdash.ui.keyparse import KeyParser, as_textual_has_it, is_escaped
+from agentdash.ui.keyparse import KeyParser, as_textual_has_it, is_other_for_textual
 
 BEGINNINGS = "[O]P_^X"
 """What may begin more than a key with alt."""
+MENDED = {"\x08", "\x1b[1;2R", "\x1b[1;5R", "\x1b[1;6R", *(f"\x1b[{number}~" for number in range(25, 35))}
 CHARACTERS = [chr(point) for point in range(0x80) if chr(point) not in "\x1b\t"] + ["é", "Ж", "好"]
 
 
@@ -58,7 +59,7 @@ def test_a_shell_gets_what_was_typed_with_alt(character: str, clock: Clock) -> N
     found = keys(KeyParser(), "\x1b" + character, clock)
     assert len(found) == 1
     assert found[0].key.startswith("alt+")
-    assert is_escaped(found[0])
+    assert is_other_for_textual(found[0])
     assert not found[0].is_printable
     assert sent(found) == "\x1b" + character
 
@@ -84,9 +85,49 @@ def test_elsewhere_it_is_what_it_is_for_textual(character: str, clock: Clock) ->
     assert [(k.key, k.character) for k in as_textual_has_it(key)] == [(k.key, k.character) for k in plain]
 
 
+@pytest.mark.parametrize(
+    ("erase", "key", "typed"), [("\x7f", "ctrl+h", "\x08"), ("\x08", "backspace", "\x7f")]
+)
+def test_ctrl_h_is_no_backspace_unless_the_terminals_backspace_is_that(
+    erase: str, key: str, typed: str, clock: Clock
+) -> None:
+    found = keys(KeyParser(erase=erase), "\x08", clock)
+    assert [one.key for one in found] == [key]
+    assert sent(found) == typed
+    assert [k.key for k in as_textual_has_it(found[0])] == ["backspace"]
+    assert sent(keys(KeyParser(), "\x7f", clock)) == "\x7f"
+
+
+@pytest.mark.parametrize(
+    ("sequence", "name"),
+    [
+        ("\x1b[25~", "f13"),
+        ("\x1b[26~", "f14"),
+        ("\x1b[28~", "f15"),
+        ("\x1b[29~", "f16"),
+        ("\x1b[31~", "f17"),
+        ("\x1b[32~", "f18"),
+        ("\x1b[33;5~", "ctrl+f19"),
+        ("\x1b[34~", "f20"),
+        ("\x1b[1;2R", "shift+f3"),
+        ("\x1b[1;5R", "ctrl+f3"),
+        ("\x1b[1;8R", "alt+ctrl+shift+f3"),
+    ],
+)
+def test_function_keys_are_neither_controls_nor_answers(sequence: str, name: str, clock: Clock) -> None:
+    assert [key.key for key in keys(KeyParser(), sequence, clock)] == [name]
+
+
+@pytest.mark.parametrize("answer", ["\x1b[2;5R", "\x1b[1;1R", "\x1b[1;80R"])
+def test_where_the_cursor_is_remains_an_answer(answer: str, clock: Clock) -> None:
+    (found,) = messages(KeyParser(), answer, clock)
+    assert isinstance(found, events.CursorPosition)
+
+
 def test_no_other_key_is_read_differently(clock: Clock) -> None:
     for sequence in ANSI_SEQUENCES_KEYS:
-        if len(sequence) == 2 and sequence[0] == "\x1b" and sequence != "\x1b\t":
+        is_alt = len(sequence) == 2 and sequence[0] == "\x1b" and sequence != "\x1b\t"
+        if is_alt or sequence in MENDED:
             continue
         ours, stock = messages(KeyParser(), sequence, clock), messages(XTermParser(), sequence, clock)
         assert [repr(message) for message in ours] == [repr(message) for message in stock]
