@@ -19,6 +19,7 @@ from typing import Final
 
 from textual import events
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
+from textual.keys import Keys
 from textual.message import Message
 
 ESC: Final = "\x1b"
@@ -97,7 +98,10 @@ class KeyParser(XTermParser):
             return self._with_alt(sequence[1])
         if alt and len(sequence) == 1:
             return self._with_alt(sequence)
-        return super()._sequence_to_key_events(sequence, alt)
+        try:
+            return list(super()._sequence_to_key_events(sequence, alt))
+        except (ValueError, OverflowError):  # a noisy line: no number, or no character
+            return [events.Key(Keys.Ignore, sequence)]
 
     def _with_alt(self, character: str) -> Iterable[events.Key]:
         for key in super()._sequence_to_key_events(character):

@@ -135,6 +135,25 @@ def test_no_other_key_is_read_differently(clock: Clock) -> None:
 
 @given(
     st.lists(
+        st.text(st.sampled_from("\x1b[]OP;:<?0123456789~uARMmtIa\x00\x9b好"), min_size=1, max_size=40),
+        max_size=3,
+    )
+)
+@example(["\x1b[:1A"])
+@example(["\x1b[99999999999u"])
+def test_a_noisy_line_ends_nothing(texts: list[str]) -> None:
+    parser = KeyParser()
+    for text in texts:
+        list(parser.feed(text))
+    assert any(isinstance(m, events.Key) and m.key == "x" for m in parser.feed("\x1b[201~" + "x" * 40))
+
+
+def test_after_a_sequence_without_sense_keys_are_read_at_once(clock: Clock) -> None:
+    assert [key.key for key in keys(KeyParser(), "\x1b[99999999999ux\x1b[:1Ay", clock)] == ["x", "y"]
+
+
+@given(
+    st.lists(
         st.text(st.sampled_from("ab\x1b[201~0;m\r\n.")).filter(lambda t: "\x1b[201~" not in t), max_size=3
     ),
     st.lists(st.integers(0, 80), max_size=6),
